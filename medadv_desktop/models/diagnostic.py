@@ -1,0 +1,102 @@
+"""A diagnostic model: a network together with what its card says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from medadv_desktop.errors import ModelError
+from medadv_desktop.models.card import ModelCard
+
+
+class DiagnosticModel(nn.Module):
+    """Logits from model input in [0, 1]; normalisation by mean and std happens inside.
+
+    Args:
+        network: takes normalised N×C×H×W, returns N×K logits.
+        card: task, class names, thresholds, preprocessing.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module, card: ModelCard) -> None:
+        super().__init__()
+        self.network = network
+        self.card = card
+        reference = next(network.parameters(), torch.empty(0))
+        mean, std = (reference.new_tensor(v).view(1, -1, 1, 1) for v in (card.mean, card.std))
+        logits = torch.logit(torch.tensor(card.thresholds, dtype=torch.float64))
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+        self.register_buffer(
+            "_cutoffs", logits.to(reference) if card.multi_label else None, persistent=False
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """N×C×H×W in [0, 1] to N×K logits."""
+        logits: Tensor = self.network((images - self.mean) / self.std)
+        return logits
+
+    @property
+    def cutoffs(self) -> Tensor | None:
+        """K logits from which a finding is present; None for a single-label model."""
+        cutoffs = self._cutoffs
+        assert cutoffs is None or isinstance(cutoffs, Tensor)
+        return cutoffs
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """N×K: softmax over the classes, or the sigmoid of each finding."""
+        return logits.sigmoid() if self.card.multi_label else logits.softmax(dim=1)
+
+    def decisions(self, logits: Tensor) -> Tensor:
+        """N int64 class indices (single-label), or N×K bool findings (multi-label)."""
+        if self.cutoffs is None:
+            return logits.argmax(dim=1)
+        return logits >= self.cutoffs
+
+    def spatial_layers(self) -> tuple[str, ...]:
+        """Names of the layers whose output is N×C×h×w, input side first; runs one black image."""
+        names = [name for name, _ in self.network.named_modules() if name]
+        black = self.mean.new_zeros((1, *self.card.input_shape))
+        with torch.no_grad(), self.tap(names) as outputs:
+            self(black)
+        return tuple(name for name in names if name in outputs and outputs[name].dim() == 4)
+
+    @contextmanager
+    def tap(self, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+        """Within the context, each forward pass leaves the named layers' outputs in the dict.
+
+        The model is not changed; the outputs are part of the graph, detach them to keep them.
+
+        Raises:
+            ModelError: there is no such layer.
+        """
+        modules = dict(self.network.named_modules())
+        for name in names:
+            if name not in modules or not name:
+                raise ModelError(
+                    f"the network of {self.card.name} has no such layer",
+                    subject=name,
+                    remedy="Choose one of the layers that the model lists",
+                )
+        outputs: dict[str, Tensor] = {}
+        hooks = [modules[name].register_forward_hook(_keep(name, outputs)) for name in names]
+        try:
+            yield outputs
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def _keep(name: str, outputs: dict[str, Tensor]) -> Callable[[nn.Module, object, object], None]:
+    def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+        first = output[0] if isinstance(output, tuple | list) else output
+        if isinstance(first, Tensor):
+            # A copy: an in-place activation behind this layer would overwrite it.
+            outputs[name] = first.clone()
+
+    return hook

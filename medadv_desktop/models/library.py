@@ -1,0 +1,115 @@
+"""The models that can be chosen by name: those shipped and those of the user. No torch.
+
+A model is named by its card's id, or by the path of its card or of its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from medadv_desktop.errors import ModelError
+from medadv_desktop.models.card import ModelCard, read_card
+from medadv_desktop.resources import resource
+
+
+@dataclass(frozen=True)
+class LibraryEntry:
+    """A model that can be chosen: its card, where the card lies, and whether it is shipped."""
+
+    card: ModelCard
+    path: Path
+    shipped: bool
+
+
+@dataclass(frozen=True)
+class BrokenEntry:
+    """A card in the library that cannot be used, and why."""
+
+    path: Path
+    reason: str
+
+
+def user_models() -> Path:
+    """The folder where a user's own cards and weights are kept; it may not exist yet."""
+    return Path(platformdirs.user_data_dir("MedAdv Desktop", appauthor=False)) / "models"
+
+
+def library() -> tuple[LibraryEntry | BrokenEntry, ...]:
+    """Every card of the shipped and the user's folder, shipped first, each by name."""
+    return tuple(_entries(resource("models"), True)) + tuple(_entries(user_models(), False))
+
+
+def find(model: str | Path) -> LibraryEntry:
+    """The entry of a model by id, by the path of its card, or by the path of its weights.
+
+    Raises:
+        ModelError: no such model, or its card is missing or broken.
+    """
+    path = Path(model)
+    if path.suffix == ".toml":
+        return LibraryEntry(read_card(path), path, shipped=False)
+    if path.suffix or path.exists():
+        return _beside(path)
+    for entry in library():
+        if isinstance(entry, LibraryEntry) and entry.card.id == str(model):
+            return entry
+    known = ", ".join(e.card.id for e in library() if isinstance(e, LibraryEntry))
+    raise ModelError(
+        "there is no such model",
+        subject=model,
+        remedy=f"Name one of {known}, or the path of a model card or of .safetensors weights",
+    )
+
+
+def _beside(weights: Path) -> LibraryEntry:
+    if not weights.exists():
+        raise ModelError("there is no such file", subject=weights)
+    if weights.is_dir():
+        raise ModelError("is a folder, not a model", subject=weights, remedy="Name the card in it")
+    card_path = weights.with_suffix(".toml")
+    if not card_path.exists():
+        refuse_pickle(weights)
+        raise ModelError(
+            "has no model card beside it",
+            subject=weights,
+            remedy=f"Write {card_path.name} with architecture, classes and preprocessing",
+        )
+    card = read_card(card_path)
+    if card.weights != weights.name:
+        raise ModelError(
+            f"the card beside it is for {card.weights}", subject=weights, remedy="Name the card"
+        )
+    return LibraryEntry(card, card_path, shipped=False)
+
+
+def refuse_pickle(path: Path) -> None:
+    """Refuse a file that is a pickle, by content, without opening it as one.
+
+    Raises:
+        ModelError: the file is a pickle, or a zip archive that holds one (torch.save).
+    """
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(256)
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror or error})", subject=path) from None
+    legacy = start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05" and len(start) > 1
+    zipped = start[:4] == b"PK\x03\x04" and b"data.pkl" in start
+    if legacy or zipped:
+        raise ModelError(
+            "is a Python pickle, which can run code when it is opened; it was not opened",
+            subject=path,
+            remedy="Save the weights as .safetensors",
+        )
+
+
+def _entries(folder: Path, shipped: bool) -> Iterator[LibraryEntry | BrokenEntry]:
+    for path in sorted(folder.glob("*.toml")):
+        try:
+            yield LibraryEntry(read_card(path), path, shipped)
+        except ModelError as error:
+            yield BrokenEntry(path, str(error))
