@@ -27,8 +27,9 @@ class _Watch:
     def after_forward(self, module: nn.Module, inputs: object, output: object) -> None:  # noqa: ARG002
         # The node is hooked, not the tensor, and not by a module's backward hook: both of those
         # break where the next module works in place, as the ReLUs of torchvision's DenseNet do.
-        if isinstance(output, torch.Tensor) and output.grad_fn is not None:
-            output.grad_fn.register_prehook(self.before_backward)
+        for tensor in output if isinstance(output, tuple | list) else (output,):
+            if isinstance(tensor, torch.Tensor) and tensor.grad_fn is not None:
+                tensor.grad_fn.register_prehook(self.before_backward)
 
     def before_backward(self, gradients: object) -> None:  # noqa: ARG002
         self.check()

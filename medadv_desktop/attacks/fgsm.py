@@ -1,0 +1,65 @@
+"""The fast gradient sign method: one step as long as the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from medadv_desktop.attacks.attack import AttackResult
+from medadv_desktop.attacks.bounded import BoundedAttack
+from medadv_desktop.jobs import CancelToken, Emit, silent
+
+if TYPE_CHECKING:
+    import torch
+
+    from medadv_desktop.attacks.objectives import Objective
+    from medadv_desktop.models.diagnostic import DiagnosticModel
+
+
+class FGSM(BoundedAttack):
+    """x + ε·sign ∇L for linf, x + ε·∇L/‖∇L‖₂ for l2, clamped to [0, 1].
+
+    Goodfellow, Shlens, Szegedy: Explaining and Harnessing Adversarial Examples, ICLR 2015, sec. 4.
+    A sample on which the objective is achieved already is left as it is.
+    """
+
+    name = "fgsm"
+    title = "FGSM"
+    summary = "One gradient step of the whole budget: fast and weak, a first impression"
+    reference = "Goodfellow et al., ICLR 2015 (arXiv 1412.6572)"
+
+    def run(
+        self,
+        model: DiagnosticModel,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        objective: Objective,
+        *,
+        seed: int = 0,
+        sample_ids: Sequence[int] | None = None,
+        token: CancelToken | None = None,
+        emit: Emit = silent,
+    ) -> AttackResult:
+        from medadv_desktop.attacks.gradient import Ascent, ascend
+
+        ascent = Ascent(
+            norm=self.norm,
+            epsilon=self.epsilon,
+            step_size=self.epsilon,
+            steps=1,
+            random_start=False,
+            restarts=1,
+            stop_when_beaten=True,
+            keep="last",
+        )
+        return ascend(
+            model,
+            images,
+            labels,
+            objective,
+            ascent=ascent,
+            seed=seed,
+            sample_ids=sample_ids,
+            token=token,
+            emit=emit,
+        )

@@ -1,0 +1,112 @@
+"""Projected gradient ascent on the loss within a norm ball."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from medadv_desktop.attacks.attack import AttackResult
+from medadv_desktop.attacks.bounded import GREY_SCALE, BoundedAttack
+from medadv_desktop.jobs import CancelToken, Emit, silent
+from medadv_desktop.settings import PixelFraction
+
+if TYPE_CHECKING:
+    import torch
+
+    from medadv_desktop.attacks.objectives import Objective
+    from medadv_desktop.models.diagnostic import DiagnosticModel
+
+
+class PGD(BoundedAttack):
+    """x ← Π(x + α·sign ∇L) for linf, x ← Π(x + α·∇L/‖∇L‖₂) for l2; Π projects onto ball and [0, 1].
+
+    Madry, Makelov, Schmidt, Tsipras, Vladu: Towards Deep Learning Models Resistant to Adversarial
+    Attacks, ICLR 2018, sec. 2.1. The random start is uniform in the ball.
+
+    A sample on which the objective is achieved leaves the batch and keeps that image, so it takes
+    no further steps (none at all if its clean image achieves it); the others keep the image of the
+    largest loss met, and go into the next restart. With `stop_when_beaten` off every sample takes
+    all steps and the last image of a restart counts (of several restarts, one that achieves the
+    objective before one that does not, then the larger loss).
+    """
+
+    name = "pgd"
+    title = "PGD"
+    summary = "Many small gradient steps within the budget: the standard white-box attack"
+    reference = "Madry et al., ICLR 2018 (arXiv 1706.06083)"
+
+    steps: int = Field(10, ge=1, le=1000, description="Gradient steps, for each restart")
+    step_size: PixelFraction | None = Field(
+        None,
+        gt=0,
+        le=100,
+        title="Step size α",
+        description="Length of one step; nothing means 1/255 for linf and 2.5·ε/steps for l2",
+        json_schema_extra={"unit": GREY_SCALE},
+    )
+    random_start: bool = Field(
+        True, description="Start at a random point of the ball instead of the image itself"
+    )
+    restarts: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="Tries from fresh random starts, for the samples that withstood the last one",
+    )
+    stop_when_beaten: bool = Field(
+        True,
+        description="A sample leaves once the goal is reached, with the change found so far; off: "
+        "every sample takes all steps, for confident and transferable results",
+    )
+
+    @field_validator("restarts")
+    @classmethod
+    def _differ(cls, restarts: int, info: ValidationInfo) -> int:
+        if restarts > 1 and info.data.get("random_start") is False:
+            raise ValueError("without a random start every restart would be the same")
+        return restarts
+
+    @property
+    def effective_step_size(self) -> float:
+        """The step size given, or the automatic one."""
+        if self.step_size is not None:
+            return self.step_size
+        return 1 / 255 if self.norm == "linf" else 2.5 * self.epsilon / self.steps
+
+    def run(
+        self,
+        model: DiagnosticModel,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        objective: Objective,
+        *,
+        seed: int = 0,
+        sample_ids: Sequence[int] | None = None,
+        token: CancelToken | None = None,
+        emit: Emit = silent,
+    ) -> AttackResult:
+        from medadv_desktop.attacks.gradient import Ascent, ascend
+
+        ascent = Ascent(
+            norm=self.norm,
+            epsilon=self.epsilon,
+            step_size=self.effective_step_size,
+            steps=self.steps,
+            random_start=self.random_start,
+            restarts=self.restarts,
+            stop_when_beaten=self.stop_when_beaten,
+            keep="best" if self.stop_when_beaten else "last",
+        )
+        return ascend(
+            model,
+            images,
+            labels,
+            objective,
+            ascent=ascent,
+            seed=seed,
+            sample_ids=sample_ids,
+            token=token,
+            emit=emit,
+        )
