@@ -1,6 +1,7 @@
 """Pixels in and out: readers, folder scan, display pipeline, export.
 
 What lives here works on files and numpy arrays alone; torch and Qt are unknown. It may import
-`jobs`, `errors` and `resources`. The centre is `Frame` (frame.py); `read_frame` and `open_instance`
-(reading.py) make it, `render` (display.py) shows it, `scan` (scanning.py) finds what can be read.
+`jobs`, `errors`, `files` and `resources`. The centre is `Frame` (frame.py); `read_frame` and
+`open_instance` (reading.py) make it, `render` (display.py) shows it, `scan` (scanning.py) finds
+what can be read.
 """

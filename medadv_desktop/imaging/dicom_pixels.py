@@ -1,0 +1,302 @@
+"""The stored values of one frame of a DICOM file, decoded, unpacked, in RGB or grey.
+
+Decoding is pydicom's, one frame at a time from the open file. Around it stand the checks that keep
+a hostile header or codestream from being allocated, and the steps that pydicom leaves out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import (
+    JPEG2000,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+
+from medadv_desktop.errors import ImageError
+from medadv_desktop.imaging.bounds import check_size
+from medadv_desktop.imaging.codestream import END_OF_IMAGE, check_lossless_jpeg, declared_size
+from medadv_desktop.imaging.dicom_header import COPY_AGAIN, DicomHeader
+from medadv_desktop.imaging.frame import Photometric
+from medadv_desktop.imaging.palette import apply_palette
+
+GREY = ("MONOCHROME1", "MONOCHROME2")
+COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+
+
+PLUGINS = {
+    JPEGBaseline8Bit: "pillow",
+    JPEGExtended12Bit: "pillow",
+    JPEGLSLossless: "pyjpegls",
+    JPEGLSNearLossless: "pyjpegls",
+    JPEG2000Lossless: "pylibjpeg",
+    JPEG2000: "pylibjpeg",
+    RLELossless: "pydicom",
+}
+"""The decoders that survive broken data, where pydicom would take another one first.
+
+GDCM crashes the process on some broken JPEG streams, so it is left with lossless JPEG, which nobody
+else decodes. pylibjpeg-rle ends in a Rust panic, which is no Exception; pydicom's own RLE decoder
+takes 3 ms for 512 × 512 × 16 bits. All give equal values for every file that pydicom ships.
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the pixels of a file are laid out, checked against the limits.
+
+    `bits_allocated` is 1, 8, 16, 32 or 64; `floating` tells FloatPixelData and DoubleFloatPixelData
+    from integers.
+    """
+
+    rows: int
+    columns: int
+    frames: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    signed: bool
+    floating: bool
+    photometric: str
+    planar: int
+
+    @property
+    def frame_bytes(self) -> float:
+        """Bytes of one frame as it lies uncompressed in a file; bits make a fraction."""
+        size = self.rows * self.columns * self.samples * self.bits_allocated / 8
+        return size * 2 / 3 if self.photometric == "YBR_FULL_422" else size
+
+
+def layout_of(header: DicomHeader) -> Layout:
+    """Read and check the image pixel elements (PS3.3 C.7.6.3).
+
+    Raises:
+        ImageError: an element is missing, contradicts another, or asks for too much.
+    """
+    rows, columns = header.required("Rows"), header.required("Columns")
+    allocated = header.required("BitsAllocated")
+    photometric = header.text("PhotometricInterpretation").upper()
+    if photometric not in (*GREY, *COLOR, "PALETTE COLOR"):
+        raise ImageError(
+            f"its photometric interpretation is {photometric or 'missing'}, which is not supported",
+            subject=header.path,
+            remedy="Export the image again as MONOCHROME2 or RGB",
+        )
+    expected = 3 if photometric in COLOR else 1
+    samples = _or_noted(header, "SamplesPerPixel", expected)
+    floating = header.pixels.keyword != "PixelData"
+    usable = (8,) if photometric.startswith("YBR_FULL") else (1, 8, 16, 32, 64)
+    if samples != expected or allocated not in usable:
+        raise ImageError(
+            f"{photometric} with {samples} samples of {allocated} bits is not supported",
+            subject=header.path,
+            remedy="Export the image again from where it came",
+        )
+    stored = allocated if floating else _or_noted(header, "BitsStored", allocated)
+    if not 1 <= stored <= allocated:
+        raise ImageError(f"its header stores {stored} bits in {allocated}", subject=header.path)
+    high = header.integer("HighBit")
+    if high is not None and high != stored - 1 and not floating:
+        header.notes.append(f"High Bit is {high} for {stored} bits; the lowest bits are read")
+    check_size(header.path, rows, columns, samples, max(allocated // 8, 1))
+    return Layout(
+        rows=rows,
+        columns=columns,
+        frames=_frames(header),
+        samples=samples,
+        bits_allocated=allocated,
+        bits_stored=stored,
+        signed=not floating and _or_noted(header, "PixelRepresentation", 0) == 1,
+        floating=floating,
+        photometric=photometric,
+        planar=_or_noted(header, "PlanarConfiguration", 0) if samples > 1 else 0,
+    )
+
+
+def check_length(header: DicomHeader, layout: Layout, index: int = 0) -> None:
+    """Refuse frame `index` of an uncompressed file that is too short to hold it.
+
+    Raises:
+        ImageError: names what is there and what is missing.
+    """
+    if header.transfer_syntax.is_encapsulated:
+        return
+    if header.pixels.encapsulated:
+        raise ImageError(
+            f"holds compressed pixels and calls them {header.transfer_syntax.name}",
+            subject=header.path,
+            remedy="Export the image again from where it came",
+        )
+    needed = math.ceil(layout.frame_bytes * (index + 1))
+    if header.pixels.available < needed:
+        raise ImageError(
+            f"is cut off: frame {index} ends {needed:,} bytes into the pixel data, of which "
+            f"{header.pixels.available:,} are there",
+            subject=header.path,
+            remedy=COPY_AGAIN,
+        )
+
+
+def decode_frame(
+    header: DicomHeader, layout: Layout, index: int
+) -> tuple[NDArray[np.generic], Photometric, int]:
+    """Decode one frame.
+
+    Returns:
+        stored values (H×W or H×W×3, native byte order, unused bits cleared or sign-extended), what
+        they mean, and how many bits of them are significant.
+
+    Raises:
+        ImageError: the codestream disagrees with the header, or no decoder takes it.
+        Exception: whatever a decoder raises for broken data; the caller names the file.
+    """
+    photometric = layout.photometric
+    options: dict[str, Any] = {
+        "rows": layout.rows,
+        "columns": layout.columns,
+        "samples_per_pixel": layout.samples,
+        "bits_allocated": layout.bits_allocated,
+        "bits_stored": layout.bits_stored,
+        "pixel_representation": int(layout.signed),
+        "photometric_interpretation": photometric,
+        "planar_configuration": layout.planar,
+        "pixel_keyword": header.pixels.keyword,
+        "pixel_vr": header.pixels.vr,
+    }
+    if layout.floating:
+        options.pop("pixel_representation")
+    decoder = _decoder(header)
+    header.file.seek(header.pixels.offset)
+    if header.transfer_syntax.is_encapsulated:
+        code = _encoded_frame(header, layout, index)
+        array, described = decoder.as_array(
+            encapsulate([code]),
+            index=0,
+            number_of_frames=1,
+            decoding_plugin=_plugin(header, layout),
+            **options,
+        )
+    else:
+        if _is_unsubsampled(header, layout):
+            options["photometric_interpretation"] = "YBR_FULL"
+        check_length(header, layout, index)
+        array, described = decoder.as_array(
+            header.file, index=index, number_of_frames=layout.frames, **options
+        )
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    if photometric in GREY:
+        return array, Photometric(photometric), layout.bits_stored
+    if photometric == "PALETTE COLOR":
+        colors = apply_palette(header, array)
+        return colors, Photometric.RGB, 8 * colors.dtype.itemsize
+    if str(described["photometric_interpretation"]) in ("YBR_FULL", "YBR_FULL_422"):
+        raise ImageError("its YBR colours could not be converted", subject=header.path)
+    return array, Photometric.RGB, layout.bits_stored
+
+
+def _decoder(header: DicomHeader) -> Any:
+    try:
+        return get_decoder(header.transfer_syntax)
+    except NotImplementedError:
+        raise ImageError(
+            f"is encoded as {header.transfer_syntax.name}, for which there is no decoder",
+            subject=header.path,
+            remedy="Export it uncompressed or as JPEG 2000",
+        ) from None
+
+
+def _plugin(header: DicomHeader, layout: Layout) -> str:
+    """Which of pydicom's plugins decodes; "" leaves the choice to it."""
+    if header.transfer_syntax == JPEGExtended12Bit and layout.bits_stored > 8:
+        return "pylibjpeg"
+    return PLUGINS.get(header.transfer_syntax, "")
+
+
+def _encoded_frame(header: DicomHeader, layout: Layout, index: int) -> bytes:
+    offsets = [
+        header.dataset.get(word) for word in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
+    ]
+    code: bytes = get_frame(
+        header.file,
+        index,
+        number_of_frames=layout.frames,
+        extended_offsets=(offsets[0], offsets[1]) if all(offsets) else None,
+    )
+    _check_code(header, layout, code)
+    return code
+
+
+def _check_code(header: DicomHeader, layout: Layout, code: bytes) -> None:
+    """Refuse what a decoder would allocate too much for, or never come back from."""
+    syntax = header.transfer_syntax
+    if syntax == RLELossless:
+        return
+    declared = declared_size(code)
+    if declared is None:
+        raise ImageError(
+            "its compressed data has no readable header", subject=header.path, remedy=COPY_AGAIN
+        )
+    if declared != (layout.rows, layout.columns, layout.samples):
+        raise ImageError(
+            f"its header says {layout.columns} × {layout.rows} pixels of {layout.samples} samples, "
+            f"its compressed data {declared[1]} × {declared[0]} of {declared[2]}",
+            subject=header.path,
+            remedy="Export the image again from where it came",
+        )
+    if syntax == JPEGExtended12Bit and layout.bits_stored > 8:
+        _need_gpl_codecs(header)
+    if syntax in (JPEGLossless, JPEGLosslessSV1):
+        check_lossless_jpeg(code, layout.bits_allocated)
+    # CharLS goes on for many seconds behind the end of a stream that lacks its end marker.
+    if syntax in (JPEGLSLossless, JPEGLSNearLossless) and END_OF_IMAGE not in code:
+        raise ImageError(
+            "is cut off inside its compressed data", subject=header.path, remedy=COPY_AGAIN
+        )
+
+
+def _need_gpl_codecs(header: DicomHeader) -> None:
+    if "pylibjpeg" not in get_decoder(JPEGExtended12Bit).available_plugins:
+        raise ImageError(
+            "is encoded as 12-bit JPEG Extended, which needs a decoder under the GPL",
+            subject=header.path,
+            remedy='Install it with: pip install "medadv-desktop[gpl-codecs]"',
+        )
+
+
+def _is_unsubsampled(header: DicomHeader, layout: Layout) -> bool:
+    """A file that says YBR_FULL_422 and holds three samples for each pixel all the same."""
+    if layout.photometric != "YBR_FULL_422":
+        return False
+    full = layout.rows * layout.columns * 3 * layout.frames
+    if header.pixels.available < full:
+        return False
+    header.notes.append("YBR_FULL_422 is declared, but the pixels lie there as YBR_FULL")
+    return True
+
+
+def _frames(header: DicomHeader) -> int:
+    frames = header.integer("NumberOfFrames")
+    if frames is not None and frames < 1:
+        header.notes.append(f"Number of Frames {frames} is read as 1")
+    return max(frames or 1, 1)
+
+
+def _or_noted(header: DicomHeader, keyword: str, assumed: int) -> int:
+    value = header.integer(keyword)
+    if value is None:
+        header.notes.append(f"The header lacks {keyword}; {assumed} is assumed")
+        return assumed
+    return value
