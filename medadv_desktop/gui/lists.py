@@ -1,0 +1,31 @@
+"""What all lists, tables and trees of the panels share."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QAbstractItemView
+
+from medadv_desktop.gui.theme import Theme
+
+
+def dress(view: QAbstractItemView, theme: Theme) -> None:
+    """Mark rows in a quiet colour that leaves thumbnails, bars and coloured words readable."""
+    dresser = _Dresser(view, theme)
+    dresser.paint()
+    theme.changed.connect(dresser.paint)
+
+
+class _Dresser(QObject):
+    """Lives and dies with its view, and so does its connection."""
+
+    def __init__(self, view: QAbstractItemView, theme: Theme) -> None:
+        super().__init__(view)
+        self._view, self._theme = view, theme
+
+    def paint(self) -> None:
+        palette, role = self._theme.palette(), QPalette.ColorRole
+        for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
+            palette.setColor(group, role.Highlight, self._theme.color("selection"))
+            palette.setColor(group, role.HighlightedText, self._theme.color("text"))
+        self._view.setPalette(palette)

@@ -1,0 +1,126 @@
+"""Opens files and folders: one scan after the other, each on top of what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from medadv_desktop.gui.background import Urgency
+from medadv_desktop.gui.desk import Audience, JobDesk
+from medadv_desktop.gui.messages import Notices
+from medadv_desktop.gui.opening import ScanState, scan_paths
+from medadv_desktop.gui.recent import RecentPaths
+from medadv_desktop.gui.state.log import Level, LogLines
+from medadv_desktop.gui.state.studies import StudyList
+from medadv_desktop.imaging.frame import Instance, Unreadable
+
+
+@dataclass(frozen=True)
+class _Wish:
+    paths: tuple[Path, ...]
+    remember: bool
+
+
+class Opener(QObject):
+    """Scans, fills the list of studies, and tells what could not be opened.
+
+    Signals:
+        found_first: the first instance of a scan, as soon as it is known.
+    """
+
+    found_first = Signal(object)
+
+    def __init__(
+        self,
+        studies: StudyList,
+        desk: JobDesk,
+        log: LogLines,
+        notices: Notices,
+        recent: RecentPaths,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._studies, self._desk, self._log = studies, desk, log
+        self._notices, self._recent = notices, recent
+        self._wishes: list[_Wish] = []
+        self._job: int | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    def open(self, paths: Sequence[Path], remember: bool) -> None:
+        """Scan absolute `paths` when those asked for before are done."""
+        self._wishes.append(_Wish(tuple(paths), remember))
+        self._next()
+
+    def forget_wishes(self) -> None:
+        """Drop what has not begun."""
+        self._wishes.clear()
+
+    def _next(self) -> None:
+        if self._job is not None or not self._wishes:
+            return
+        wish = self._wishes.pop(0)
+        opened, before = self._studies.instances(), self._studies.unreadable
+        names = ", ".join(p.name or str(p) for p in wish.paths[:3])
+        if len(wish.paths) > 3:
+            names = self.tr("{names} and %n more", None, len(wish.paths) - 3).format(names=names)
+        shown: list[Instance] = []
+
+        def take(state: ScanState) -> None:
+            again = {u.path for u in state.unreadable}
+            kept = tuple(u for u in before if u.path not in again)
+            self._studies.set(state.studies, kept + state.unreadable)
+            if state.first is not None and not shown:
+                shown.append(state.first)
+                self.found_first.emit(state.first)
+
+        def done(state: ScanState) -> None:
+            take(state)
+            self._report(wish, state)
+
+        def ended() -> None:
+            self._job = None
+            self._next()
+
+        doing = self.tr("Opening {names}").format(names=names)
+        self._job = self._desk.read(
+            lambda token, emit: scan_paths(wish.paths, opened, token, emit),
+            Urgency.SCAN,
+            Audience(doing, done, partial=take, ended=ended),
+            listed=True,
+        )
+
+    def _report(self, wish: _Wish, state: ScanState) -> None:
+        asked = set(wish.paths)
+        # Whoever names a file wants to know of it, even if it is no image at all.
+        missed = [u for u in state.unreadable if not u.skipped or u.path in asked]
+        lines = [f"{u.path}: {u.reason}" for u in missed]
+        self._notices.add_list(self.tr("%n file(s) could not be opened", None, len(lines)), lines)
+        if not state.found and not missed:
+            names = ", ".join(str(p) for p in wish.paths)
+            text = self.tr("No images were found in {paths}").format(paths=names)
+            self._notices.add(text, Level.WARNING, _listed(state.unreadable))
+        self._remember(wish, state, {u.path for u in missed})
+        text = self.tr("%n image(s) opened", None, state.found)
+        others = [u for u in state.unreadable if u.skipped and u.path not in asked]
+        if others:
+            text += ", " + self.tr("%n other file(s) left alone", None, len(others))
+        self._log.add(text, details=_listed(others))
+
+    def _remember(self, wish: _Wish, state: ScanState, missed: set[Path]) -> None:
+        if not wish.remember:
+            return
+        for path in reversed(wish.paths):
+            if path in missed:
+                self._recent.remove(path)
+            elif state.found:
+                self._recent.add(path)
+
+
+def _listed(files: Iterable[Unreadable]) -> str:
+    return "\n".join(f"{u.path}: {u.reason}" for u in files)
