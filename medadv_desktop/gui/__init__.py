@@ -4,7 +4,3 @@ state/ holds what the window knows (QObjects with typed signals, no widgets), vi
 show and edit it, controller.py turns wishes into requests, bridge.py carries them to the compute
 thread and the answers back. Adding a dock: one file and one entry in docks/__init__.py.
 """
-
-from medadv_desktop.gui.singletons import keep_singletons
-
-keep_singletons()

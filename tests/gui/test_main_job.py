@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QLibraryInfo, QMimeData, QPoint, QPointF, Qt, QUrl, QVersionNumber
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 
@@ -18,12 +18,15 @@ from medadv_desktop.gui.state.jobs import JobState
 from medadv_desktop.gui.state.log import Level
 from medadv_desktop.gui.study_tree import Kind
 
+# Qt 6.12 takes a QPointF and deprecates the QPoint that earlier releases demand.
+ENTERED_AT = (QPointF if QLibraryInfo.version() >= QVersionNumber(6, 12) else QPoint)(200, 200)
+
 
 def drop(window, paths: list[Path]) -> QDropEvent:
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(p)) for p in paths])
     buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    enter = QDragEnterEvent(QPointF(200, 200), Qt.DropAction.CopyAction, mime, buttons, keys)
+    enter = QDragEnterEvent(ENTERED_AT, Qt.DropAction.CopyAction, mime, buttons, keys)
     QApplication.sendEvent(window, enter)
     assert enter.isAccepted()
     event = QDropEvent(QPointF(200, 200), Qt.DropAction.CopyAction, mime, buttons, keys)
@@ -63,7 +66,7 @@ def test_that_a_drop_without_files_is_refused(session):
     mime = QMimeData()
     mime.setText("no file")
     event = QDragEnterEvent(
-        QPointF(9, 9),
+        ENTERED_AT,
         Qt.DropAction.CopyAction,
         mime,
         Qt.MouseButton.LeftButton,
@@ -114,9 +117,7 @@ def test_that_a_missing_file_is_told_and_leaves_the_recent_list(qtbot, session, 
     assert missing not in recent.paths
 
 
-def test_that_an_opened_folder_is_remembered_in_the_next_session(
-    qtbot, session, open_window, scan
-):
+def test_that_an_opened_folder_is_remembered_in_the_next_session(qtbot, session, open_window, scan):
     session.bench.controller.open_paths([scan])
     qtbot.waitUntil(lambda: session.bench.controller.recent.paths == (scan,))
     assert open_window().bench.controller.recent.paths == (scan,)
@@ -308,9 +309,11 @@ def test_that_scrolling_fast_predicts_the_last_frame_only_once(qtbot, opened, en
         opened.bench.controller.step_frame(-1)
     opened.bench.controller.step_frame(1)
     qtbot.waitUntil(
-        lambda: opened.bench.case.prediction is not None
-        and opened.bench.case.instance.path.name == "two.png"
-        and not opened.bench.jobs.busy
+        lambda: (
+            opened.bench.case.prediction is not None
+            and opened.bench.case.instance.path.name == "two.png"
+            and not opened.bench.jobs.busy
+        )
     )
     assert len(engine.of(PredictRequest)) == before + 1
 

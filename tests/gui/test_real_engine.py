@@ -44,7 +44,7 @@ def test_that_a_png_is_predicted_attacked_saved_and_looked_into(qtbot, real, tmp
     assert case.features.adversarial.shape == case.features.original.shape
     folder = tmp_path / "out"
     controller.save_outcome(folder)
-    qtbot.waitUntil(lambda: (folder / "result.json").exists())
+    qtbot.waitUntil((folder / "result.json").exists)
     qtbot.waitUntil(lambda: not real.bench.jobs.busy)
 
 

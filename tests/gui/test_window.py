@@ -49,7 +49,8 @@ def test_that_reset_layout_brings_every_dock_back_to_its_place(qtbot, open_windo
     def back() -> None:
         for name in names:
             dock = window.docks[name]
-            assert dock.isVisible() and not dock.isFloating()
+            assert dock.isVisible()
+            assert not dock.isFloating()
             assert abs(dock.x() - before[name].x()) <= 12, name
             assert abs(dock.width() - before[name].width()) <= 24, name
 
@@ -273,7 +274,7 @@ def test_that_the_window_breathes_while_an_attack_works_hard_in_python(qtbot, op
             opened.bench.controller.run_attack()
         longest.append(gaps.longest)
         opened.bench.case._clear_outcome()
-    print("longest gaps in ms:", [round(1000 * g) for g in longest])
+    sys.stdout.write(f"longest gaps in ms: {[round(1000 * g) for g in longest]}\n")
     assert min(longest) < 0.05
 
 
