@@ -54,6 +54,10 @@ class ModelError(MedAdvError):
     """A model file, card or network that cannot be used as a diagnostic model."""
 
 
+class DatasetError(MedAdvError):
+    """A folder, table or archive that cannot be read as a labelled set."""
+
+
 class AttackError(MedAdvError):
     """An attack that does not fit the model, the labels or the images it was given."""
 
