@@ -13,6 +13,9 @@ MAX_PIXELS = 2**28
 MAX_INFLATED_BYTES = 512 * 2**20
 """What a deflated DICOM data set may grow to."""
 
+MAX_VOLUME_BYTES = 2 * 2**30
+"""Decoded bytes of a volume."""
+
 MAX_ELEMENTS = 2**14
 """Elements at the top level of a DICOM header. Real ones have hundreds."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
@@ -42,6 +44,25 @@ IDENTITY_KEYWORDS = (
     "FrameTimeVector",
     "CineRate",
     "RecommendedDisplayFrameRate",
+    "SpecificCharacterSet",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "FrameOfReferenceUID",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "NominalScannedPixelSpacing",
+    "PixelAspectRatio",
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "AccessionNumber",
+    "SeriesNumber",
+    "AcquisitionNumber",
+    "TemporalPositionIdentifier",
+    "ImageType",
 )
 
 IMAGE_KEYWORDS = (
@@ -73,7 +94,12 @@ FRAME_KEYWORDS = (
     "PixelAspectRatio",
     "PixelPaddingValue",
     "PixelPaddingRangeLimit",
+    "FloatPixelPaddingValue",
+    "FloatPixelPaddingRangeLimit",
+    "DoubleFloatPixelPaddingValue",
+    "DoubleFloatPixelPaddingRangeLimit",
     "PresentationLUTShape",
+    "PatientOrientation",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
     "PixelPresentation",
@@ -90,8 +116,23 @@ FRAME_KEYWORDS = (
 
 COPY_AGAIN = "Copy the file again from where it came"
 
+DEFERRED = 2**26
+"""Values longer than this are not read for the list of tags."""
+
 LONG_READ = 2**16
 """Reads above this are checked against what the file still holds."""
+
+
+class WithoutPixelsError(NoPixelsError):
+    """`NoPixelsError` with what was read of the object.
+
+    Attributes:
+        sop_class: the UID of its kind.
+        dataset: the elements that were asked for.
+    """
+
+    sop_class: str = ""
+    dataset: Dataset | None = None
 
 
 class BoundedFile(io.BufferedReader):
@@ -100,11 +141,13 @@ class BoundedFile(io.BufferedReader):
     Attributes:
         size: bytes in the file.
         cut_off: something was asked for that lies beyond the end.
+        blank: offsets at which spaces are read, whatever is there.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(cast(io.RawIOBase, io.FileIO(str(path))))
         self.cut_off = False
+        self.blank = range(0)
         self.size = super().seek(0, io.SEEK_END)
         super().seek(0)
 
@@ -114,6 +157,8 @@ class BoundedFile(io.BufferedReader):
             self.cut_off |= size > left
             size = min(size, left)
         data = super().read(size)
+        if self.blank:
+            data = _blanked(data, self.tell() - len(data), self.blank)
         # An element's tag is eight bytes: none of them at all is the end that every file has.
         self.cut_off |= size is not None and 0 < len(data) < size
         return data
@@ -198,20 +243,99 @@ def read_header(path: Path, file: BoundedFile, keywords: Sequence[str]) -> Dicom
     syntax = UID(declared) if declared else _guess_syntax(body)
     little = syntax.is_little_endian if _is_known(syntax) else True
     implicit = syntax.is_implicit_VR if _is_known(syntax) else False
+    notes = [] if declared else [f"The file names no transfer syntax; read as {syntax.name}"]
     tags: list[Any] = [BaseTag(tag_for_keyword(word) or 0) for word in keywords]
-    dataset = read_dataset(
-        body,
-        implicit,
-        little,
-        stop_when=_until(path, PIXEL_KEYWORDS.__contains__),
-        specific_tags=tags,
-    )
+    is_end = PIXEL_KEYWORDS.__contains__
+    dataset = _parsed(path, body, (implicit, little), notes, is_end, specific_tags=tags)
     implicit = bool(dataset.original_encoding[0])
     pixels = _pixel_element(body, size, implicit, little)
     if pixels is None:
         raise _no_pixels(path, meta, dataset, file.cut_off)
-    notes = [] if declared else [f"The file names no transfer syntax; read as {syntax.name}"]
     return DicomHeader(path, body, dataset, syntax, little, pixels, notes)
+
+
+def read_everything(path: Path) -> tuple[Dataset, Dataset, list[str]]:
+    """File meta information and data set of any DICOM file; values are read, pixels are not.
+
+    Returns:
+        the two data sets, and notes on what is missing. Elements of more than `DEFERRED` bytes and
+        the pixels have None for a value; what lies behind encapsulated pixels is left out.
+
+    Raises:
+        ImageError: the file inflates beyond the limit, or has too many elements.
+        Exception: whatever pydicom raises for a header that is broken from its start.
+    """
+    notes: list[str] = []
+    with BoundedFile(path) as file:
+        start = 132 if file.read(132)[128:] == b"DICM" else 0
+        file.seek(start)
+        meta = read_dataset(file, False, True, stop_when=_until(path, lambda tag: tag >> 16 != 2))
+        declared = text_of(meta, "TransferSyntaxUID")
+        body: BinaryIO = cast(BinaryIO, file)
+        size = file.size
+        if declared == DeflatedExplicitVRLittleEndian:
+            body = _inflate(path, file)
+            size = body.seek(0, io.SEEK_END)
+            body.seek(0)
+        syntax = UID(declared) if declared else _guess_syntax(body)
+        little = syntax.is_little_endian if _is_known(syntax) else True
+        implicit = syntax.is_implicit_VR if _is_known(syntax) else False
+        is_end = PIXEL_KEYWORDS.__contains__
+        dataset = _parsed(path, body, (implicit, little), notes, is_end, defer_size=DEFERRED)
+        pixels = _pixel_element(body, size, bool(dataset.original_encoding[0]), little)
+        if pixels is not None:
+            tag = BaseTag(tag_for_keyword(pixels.keyword) or 0)
+            length = 0xFFFFFFFF if pixels.encapsulated else pixels.available
+            dataset[tag] = RawDataElement(
+                tag, pixels.vr or "OW", length, None, pixels.offset, False, little
+            )
+        elif file.cut_off:
+            notes.append("The file is cut off: what lies behind is missing")
+        return meta, dataset, notes
+
+
+def _parsed(
+    path: Path,
+    body: BinaryIO,
+    encoding: tuple[bool, bool],
+    notes: list[str],
+    is_end: Callable[[int], bool],
+    **options: Any,
+) -> Dataset:
+    """pydicom's `read_dataset`; once more as ASCII where it stumbles over the character set."""
+    start = body.tell()
+    try:
+        return read_dataset(body, *encoding, stop_when=_until(path, is_end), **options)
+    except (ValueError, LookupError):
+        body.seek(start)
+        match = _CHARACTER_SET.search(body.read(LONG_READ))
+        if match is None:
+            raise
+        begin = start + match.end()
+        length = match["little"] or match["implicit"]
+        end = begin + int.from_bytes(length or match["big"], "little" if length else "big")
+        if isinstance(body, BoundedFile):
+            body.blank = range(begin, end)
+        else:
+            body.seek(begin)
+            body.write(b" " * (end - begin))  # the inflated data, in memory
+        body.seek(start)
+        notes.append("The character set it names cannot be read; its text is read as ASCII")
+        return read_dataset(body, *encoding, stop_when=_until(path, is_end), **options)
+
+
+_CHARACTER_SET = re.compile(
+    rb"\x08\0\x05\0(?:CS(?P<little>..)|(?P<implicit>..)\0\0)|\0\x08\0\x05CS(?P<big>..)", re.DOTALL
+)
+"""The head of Specific Character Set in any encoding."""
+
+
+def _blanked(data: bytes, start: int, blank: range) -> bytes:
+    """`data`, which begins at offset `start`, with spaces at the offsets `blank`."""
+    first, last = max(blank.start - start, 0), min(blank.stop - start, len(data))
+    if first >= last:
+        return data
+    return data[:first] + b" " * (last - first) + data[last:]
 
 
 def text_of(dataset: Dataset, keyword: str) -> str:
@@ -342,8 +466,10 @@ def _no_pixels(path: Path, meta: Dataset, dataset: Dataset, cut_off: bool) -> Im
         return ImageError(
             "has the header of an image and no Pixel Data", subject=path, remedy=COPY_AGAIN
         )
-    return NoPixelsError(
+    error = WithoutPixelsError(
         f"is a DICOM object without pixels: {sop_class_name(uid)}",
         subject=path,
         remedy="Open the images that it belongs to",
     )
+    error.sop_class, error.dataset = uid, dataset
+    return error

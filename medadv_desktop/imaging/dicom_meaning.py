@@ -1,4 +1,4 @@
-"""What a DICOM header says about the values of one frame: modality, windows, spacing, padding.
+"""What a DICOM header says about one frame's values: modality, windows, tables, spacing, padding.
 
 Each element is looked for where the standard puts it: for enhanced multi-frame objects first in the
 functional groups of the frame, then in the shared ones (PS3.3 C.7.6.16), else at the top level.
@@ -15,7 +15,9 @@ from pydicom.dataset import Dataset
 
 from medadv_desktop.errors import ImageError
 from medadv_desktop.imaging.dicom_header import in_words, items_of, numbers_of, text_of
+from medadv_desktop.imaging.dicom_tables import read_table
 from medadv_desktop.imaging.frame import ModalityTransform, Spacing, Window
+from medadv_desktop.imaging.lookup import ModalityLut, VoiLut
 
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
@@ -41,20 +43,28 @@ class Places:
 
 
 def modality_of(places: Places, path: object, notes: list[str]) -> ModalityTransform:
-    """Rescale slope and intercept (PS3.3 C.11.1); either may be given without the other.
+    """Rescale slope and intercept, or the table of the file (PS3.3 C.11.1).
+
+    Slope and intercept may each be given without the other. Where a file breaks the rule and has
+    both forms, the table stands, for only a table can say what the other two cannot.
 
     Raises:
-        ImageError: the file has a Modality LUT instead, without which its values mean nothing.
+        ImageError: the table cannot be read; without it the values mean nothing.
     """
     where = places.first_with(
         "PixelValueTransformationSequence", "RescaleSlope", "RescaleIntercept"
     )
-    if items_of(places.dataset, "ModalityLUTSequence"):
-        raise ImageError(
-            "its values need a Modality LUT Sequence, which this version does not apply",
-            subject=path,
-            remedy="Export it with rescale slope and intercept, or with the LUT applied",
+    tables = items_of(places.dataset, "ModalityLUTSequence")
+    if tables:
+        if len(tables) > 1:
+            notes.append("The file has several modality tables; the first is applied")
+        if "RescaleSlope" in where or "RescaleIntercept" in where:
+            notes.append("Rescale values beside a Modality LUT are ignored")
+        lut = read_table(
+            ModalityLut, tables[0], places.dataset, is_signed(places.dataset), path, notes
         )
+        units = text_of(tables[0], "ModalityLUTType")
+        return ModalityTransform(units="" if units == "US" else units, lut=lut)
     slope = _finite(where, "RescaleSlope", notes, default=1.0)
     intercept = _finite(where, "RescaleIntercept", notes, default=0.0)
     if slope == 0:
@@ -87,10 +97,52 @@ def windows_of(places: Places, notes: list[str]) -> tuple[Window, ...]:
         _window(center, width, function, name, notes)
         for center, width, name in zip(centers, widths, names, strict=False)
     )
-    found = tuple(window for window in windows if window is not None)
-    if not found and items_of(where, "VOILUTSequence"):
-        notes.append("The VOI LUT of the file is not applied; the window is chosen from the values")
-    return found
+    return tuple(window for window in windows if window is not None)
+
+
+def voi_luts_of(
+    places: Places, modality: ModalityTransform, bits_stored: int, notes: list[str]
+) -> tuple[VoiLut, ...]:
+    """The VOI tables of a frame (PS3.3 C.11.2.1.1); a broken one is dropped with a note.
+
+    Args:
+        modality: what the tables come behind: it decides whether their first input is signed.
+        bits_stored: significant bits of a stored value.
+    """
+    where = places.first_with("FrameVOILUTSequence", "VOILUTSequence")
+    signed = _feeds_signed(places.dataset, modality, bits_stored)
+    found = []
+    for item in items_of(where, "VOILUTSequence"):
+        try:
+            found.append(read_table(VoiLut, item, places.dataset, signed, "", notes))
+        except ImageError as error:
+            notes.append(f"A VOI LUT of the file is ignored: {error.reason}")
+    return tuple(found)
+
+
+def patient_orientation_of(dataset: Dataset) -> tuple[str, str] | None:
+    """Directions of rows and columns (Patient Orientation), None unless both are given."""
+    rows, _, columns = text_of(dataset, "PatientOrientation").upper().partition("\\")
+    return (rows, columns) if rows and columns and "\\" not in columns else None
+
+
+def is_signed(dataset: Dataset) -> bool:
+    """Whether stored values are two's complement (Pixel Representation)."""
+    return numbers_of(dataset, "PixelRepresentation", [])[:1] == (1.0,)
+
+
+def _feeds_signed(dataset: Dataset, modality: ModalityTransform, bits_stored: int) -> bool:
+    """Whether the input of a VOI table may be below zero, so that its descriptor is signed.
+
+    PS3.3 C.11.2.1.1: as Pixel Representation where nothing comes before the table, signed where the
+    output of the rescale may be.
+    """
+    signed = is_signed(dataset)
+    if modality.lut is not None:
+        return False
+    low = -(2 ** (bits_stored - 1)) if signed else 0
+    high = 2 ** (bits_stored - 1) - 1 if signed else 2**bits_stored - 1
+    return modality.extent(low, high)[0] < 0
 
 
 def _window(
@@ -135,8 +187,13 @@ def padding_of(
     """Smallest and largest stored value that is no pixel (PS3.3 C.7.5.1.1.2), or None.
 
     The value is cut to the stored bits in the same way as the pixels are: writers often give it as
-    if it were unsigned, or with the bits above set.
+    if it were unsigned, or with the bits above set. Float images have elements of their own.
     """
+    for kind in ("Float", "DoubleFloat"):
+        values = numbers_of(dataset, f"{kind}PixelPaddingValue", notes)
+        limits = numbers_of(dataset, f"{kind}PixelPaddingRangeLimit", notes) or values
+        if values and math.isfinite(values[0]) and math.isfinite(limits[0]):
+            return min(values[0], limits[0]), max(values[0], limits[0])
     values = numbers_of(dataset, "PixelPaddingValue", notes)
     if not values:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.encaps import encapsulate, get_frame
+from pydicom.encaps import encapsulate
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     JPEG2000,
@@ -29,12 +29,16 @@ from pydicom.uid import (
 from medadv_desktop.errors import ImageError
 from medadv_desktop.imaging.bounds import check_size
 from medadv_desktop.imaging.codestream import END_OF_IMAGE, check_lossless_jpeg, declared_size
+from medadv_desktop.imaging.decoding import decode
 from medadv_desktop.imaging.dicom_header import COPY_AGAIN, DicomHeader
+from medadv_desktop.imaging.encapsulated import fragments_of, frame_code
 from medadv_desktop.imaging.frame import Photometric
 from medadv_desktop.imaging.palette import apply_palette
+from medadv_desktop.imaging.ybr import spread_chroma, ybr_to_rgb
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
-COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+SUBSAMPLED = ("YBR_FULL_422", "YBR_PARTIAL_422")
+COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT")
 
 
 PLUGINS = {
@@ -77,7 +81,19 @@ class Layout:
     def frame_bytes(self) -> float:
         """Bytes of one frame as it lies uncompressed in a file; bits make a fraction."""
         size = self.rows * self.columns * self.samples * self.bits_allocated / 8
-        return size * 2 / 3 if self.photometric == "YBR_FULL_422" else size
+        return size * 2 / 3 if self.photometric in SUBSAMPLED else size
+
+    @property
+    def needs_ybr(self) -> bool:
+        """The colours are such as pydicom does not convert."""
+        if self.photometric == "YBR_PARTIAL_422":
+            return True
+        return self.photometric in ("YBR_FULL", "YBR_FULL_422") and self.bits_allocated > 8
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of one frame in memory."""
+        return self.rows * self.columns * self.samples * max(self.bits_allocated // 8, 1)
 
 
 def layout_of(header: DicomHeader) -> Layout:
@@ -98,7 +114,7 @@ def layout_of(header: DicomHeader) -> Layout:
     expected = 3 if photometric in COLOR else 1
     samples = _or_noted(header, "SamplesPerPixel", expected)
     floating = header.pixels.keyword != "PixelData"
-    usable = (8,) if photometric.startswith("YBR_FULL") else (1, 8, 16, 32, 64)
+    usable = (8, 16, 32) if photometric.startswith("YBR_") else (1, 8, 16, 32, 64)
     if samples != expected or allocated not in usable:
         raise ImageError(
             f"{photometric} with {samples} samples of {allocated} bits is not supported",
@@ -178,33 +194,78 @@ def decode_frame(
     }
     if layout.floating:
         options.pop("pixel_representation")
-    decoder = _decoder(header)
-    header.file.seek(header.pixels.offset)
+    if layout.needs_ybr:
+        return _from_ybr(header, layout, index, options), Photometric.RGB, layout.bits_stored
     if header.transfer_syntax.is_encapsulated:
-        code = _encoded_frame(header, layout, index)
-        array, described = decoder.as_array(
-            encapsulate([code]),
-            index=0,
-            number_of_frames=1,
-            decoding_plugin=_plugin(header, layout),
-            **options,
-        )
+        array, decoded = _decompressed(header, layout, index, options)
     else:
         if _is_unsubsampled(header, layout):
             options["photometric_interpretation"] = "YBR_FULL"
         check_length(header, layout, index)
-        array, described = decoder.as_array(
+        header.file.seek(header.pixels.offset)
+        array, described = _decoder(header).as_array(
             header.file, index=index, number_of_frames=layout.frames, **options
         )
+        decoded = str(described["photometric_interpretation"])
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if photometric in GREY:
         return array, Photometric(photometric), layout.bits_stored
     if photometric == "PALETTE COLOR":
         colors = apply_palette(header, array)
         return colors, Photometric.RGB, 8 * colors.dtype.itemsize
-    if str(described["photometric_interpretation"]) in ("YBR_FULL", "YBR_FULL_422"):
+    if decoded in ("YBR_FULL", "YBR_FULL_422"):
         raise ImageError("its YBR colours could not be converted", subject=header.path)
     return array, Photometric.RGB, layout.bits_stored
+
+
+def _from_ybr(
+    header: DicomHeader, layout: Layout, index: int, options: dict[str, Any]
+) -> NDArray[np.generic]:
+    """The RGB pixels of a frame whose YBR colours pydicom does not convert."""
+    subsampled = layout.photometric in SUBSAMPLED
+    compressed = header.transfer_syntax.is_encapsulated
+    if subsampled and (compressed or layout.columns % 2):
+        what = "compressed" if compressed else f"with {layout.columns} columns"
+        raise ImageError(
+            f"{layout.photometric} of {layout.bits_allocated} bits {what} is not supported",
+            subject=header.path,
+            remedy="Export the image again as RGB",
+        )
+    # Called RGB, they are handed over as they are.
+    plain = options | {"photometric_interpretation": "RGB"}
+    if compressed:
+        ybr = _decompressed(header, layout, index, plain)[0]
+    elif subsampled:
+        check_length(header, layout, index)
+        size = layout.rows * layout.columns * 2 * layout.bits_allocated // 8
+        header.file.seek(header.pixels.offset + index * size)
+        order = "<" if header.little_endian else ">"
+        kind = np.dtype(f"{order}u{layout.bits_allocated // 8}")
+        pairs = np.frombuffer(header.file.read(size), kind)
+        ybr = spread_chroma(pairs, layout.rows, layout.columns)
+    else:
+        check_length(header, layout, index)
+        header.file.seek(header.pixels.offset)
+        ybr = _decoder(header).as_array(
+            header.file, index=index, number_of_frames=layout.frames, **plain
+        )[0]
+    ybr = ybr.astype(ybr.dtype.newbyteorder("="), copy=False)
+    return ybr_to_rgb(ybr, layout.bits_stored, partial="PARTIAL" in layout.photometric)
+
+
+def _decompressed(
+    header: DicomHeader, layout: Layout, index: int, options: dict[str, Any]
+) -> tuple[NDArray[np.generic], str]:
+    """The pixels of a compressed frame, and their photometric interpretation."""
+    decoder = _decoder(header)
+    code = _encoded_frame(header, layout, index)
+    plugin = _plugin(header, layout)
+    if header.transfer_syntax == RLELossless:  # decoded in Python, which broken data cannot harm
+        array, described = decoder.as_array(
+            encapsulate([code]), index=0, number_of_frames=1, decoding_plugin=plugin, **options
+        )
+        return array, str(described["photometric_interpretation"])
+    return decode(code, header.transfer_syntax, plugin, options, math.ceil(layout.decoded_bytes))
 
 
 def _decoder(header: DicomHeader) -> Any:
@@ -226,14 +287,15 @@ def _plugin(header: DicomHeader, layout: Layout) -> str:
 
 
 def _encoded_frame(header: DicomHeader, layout: Layout, index: int) -> bytes:
-    offsets = [
+    offsets, lengths = (
         header.dataset.get(word) for word in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
-    ]
-    code: bytes = get_frame(
+    )
+    code = frame_code(
         header.file,
+        fragments_of(header.path, header.file, header.pixels.offset),
         index,
-        number_of_frames=layout.frames,
-        extended_offsets=(offsets[0], offsets[1]) if all(offsets) else None,
+        layout.frames,
+        (offsets, lengths) if offsets and lengths else None,
     )
     _check_code(header, layout, code)
     return code

@@ -1,7 +1,7 @@
 """From stored values to what an eye sees: the grey-scale chain of DICOM PS3.3 C.11 in numpy.
 
-The order is padding, modality transform, VOI window, presentation. Everything here is pure; a model
-never sees these values, it has its own path from modality values.
+The order is padding, modality transform, VOI window or table, presentation. Everything here is
+pure; a model never sees these values, it has its own path from modality values.
 """
 
 from __future__ import annotations
@@ -12,31 +12,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medadv_desktop.errors import SettingsError
-from medadv_desktop.imaging.frame import Frame, ModalityTransform, Photometric, Window
+from medadv_desktop.imaging.frame import Frame, Photometric, Voi, Window
+from medadv_desktop.imaging.lookup import VoiLut
 
 WHITE = 255.0
 
+MAX_DIRECT = 2**16
+"""Pixels up to which the chain is evaluated for each one, without a table."""
+
+
+def default_voi(frame: Frame) -> Voi:
+    """What a frame is first shown through: its own first window, its own first table, or else
+    `default_window`.
+
+    A file that has both windows and tables offers them as equals (PS3.3 C.11.2); the window comes
+    first, for it can be dragged.
+    """
+    return next(iter(frame.voi_choices), None) or default_window(frame)
+
 
 def default_window(frame: Frame) -> Window:
-    """The window a frame is first shown with.
+    """The window a frame is first shown with, where it is shown through a window.
 
-    The file's own first window; else, for values of up to 8 bits, the whole range they can take
-    (such a file is shown as it lies there); else the smallest to the largest modality value of the
-    frame. Padding and values that are not finite take no part.
+    The file's own first window; else, for colour and for values of up to 8 bits, the whole range
+    they can take (such a file is shown as it lies there); else the smallest to the largest modality
+    value of the frame. Padding and values that are not finite take no part.
 
     Returns:
-        a window in modality values. LINEAR for whole numbers, LINEAR_EXACT otherwise.
+        a window in modality values (for colour: stored values). LINEAR for whole numbers,
+        LINEAR_EXACT otherwise.
     """
     if frame.windows:
         return frame.windows[0]
-    if frame.bits_stored <= 8 and not _is_float(frame.stored):
-        ends = [_modality(np.float64(v), frame.modality) for v in frame.value_range]
-        return window_between(float(min(ends)), float(max(ends)))
+    if frame.is_color or (frame.bits_stored <= 8 and not _is_float(frame.stored)):
+        return window_between(*frame.modality.extent(*frame.value_range))
+    return window_between(*modality_extent(frame), whole=is_whole(frame))
+
+
+def modality_extent(frame: Frame) -> tuple[float, float]:
+    """Smallest and largest modality value of the pixels, padding and not-finite values left out.
+
+    Where no pixel is left: of what the encoding can hold.
+    """
     low, high = _stored_extent(frame)
-    ends = [_modality(np.float64(v), frame.modality) for v in (low, high)]
-    return window_between(
-        float(min(ends)), float(max(ends)), whole=not _is_float(frame.stored) and _is_whole(frame)
-    )
+    if frame.modality.lut is None or low == high:
+        return frame.modality.extent(low, high)
+    mask = frame.padding_mask()
+    stored = frame.stored if mask is None or mask.all() else frame.stored[~mask]
+    values = frame.modality.apply(np.unique(stored))
+    return float(values.min()), float(values.max())
 
 
 def window_between(low: float, high: float, *, whole: bool = True) -> Window:
@@ -100,12 +124,26 @@ def check_window(window: Window) -> None:
         )
 
 
-def render(frame: Frame, window: Window | None = None, invert: bool = False) -> NDArray[np.uint8]:
+def apply_voi(values: NDArray[np.generic], voi: Voi) -> NDArray[np.float64]:
+    """Modality values through a window or a table (PS3.3 C.11.2.1), 0 (black) to 255 (white).
+
+    The table is stretched from 0 … 2**bits − 1 to 0 … 255. What is not a number becomes 0.
+
+    Raises:
+        SettingsError: as `apply_window`.
+    """
+    if isinstance(voi, VoiLut):
+        return np.nan_to_num(voi.look_up(values) * (WHITE / voi.top), nan=0.0)
+    return apply_window(values, voi)
+
+
+def render(frame: Frame, voi: Voi | None = None, invert: bool = False) -> NDArray[np.uint8]:
     """What a screen shows of a frame.
 
     Args:
-        frame: any frame. Colour is passed through, scaled to 8 bits; a window does not touch it.
-        window: in modality values; None takes `default_window`.
+        frame: any frame.
+        voi: in modality values, for colour in stored values and for each channel alike; None takes
+            `default_voi`, which leaves colour as it is.
         invert: black for white, on top of what the file says.
 
     Returns:
@@ -114,19 +152,21 @@ def render(frame: Frame, window: Window | None = None, invert: bool = False) -> 
     Raises:
         SettingsError: as `apply_window`.
     """
-    if frame.is_color:
-        return _render_color(frame, invert)
-    window = window or default_window(frame)
-    invert ^= is_inverted(frame)
+    voi = voi or default_voi(frame)
     stored = frame.stored
-    if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and stored.size > 2**16:
+    if not frame.is_color:
+        invert ^= is_inverted(frame)
+    if stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and stored.size > MAX_DIRECT:
         # One table entry for each value that can occur is cheaper than the chain for each pixel.
         unsigned = np.dtype(f"u{stored.dtype.itemsize}")
         every = np.arange(2 ** (8 * unsigned.itemsize), dtype=unsigned)
-        table = _light(every.view(stored.dtype.newbyteorder("=")), frame, window, invert)
+        table = _light(every.view(stored.dtype.newbyteorder("=")), frame, voi, invert)
         codes = np.ascontiguousarray(stored, dtype=stored.dtype.newbyteorder("="))
-        return np.asarray(table[codes.view(unsigned)])
-    return _light(stored, frame, window, invert)
+        if unsigned.itemsize == 1:  # a string's way of looking up is five times as fast
+            light = bytearray(codes.view(unsigned)).translate(table.tobytes())
+            return np.frombuffer(light, np.uint8).reshape(stored.shape)
+        return table.take(codes.view(unsigned), mode="clip")
+    return _light(stored, frame, voi, invert)
 
 
 def is_inverted(frame: Frame) -> bool:
@@ -139,35 +179,24 @@ def is_inverted(frame: Frame) -> bool:
     return frame.photometric is Photometric.MONOCHROME1 or frame.inverted_presentation
 
 
-def _light(
-    stored: NDArray[np.generic], frame: Frame, window: Window, invert: bool
-) -> NDArray[np.uint8]:
-    numbers = stored.astype(np.float64)
-    light = np.rint(apply_window(_modality(numbers, frame.modality), window)).astype(np.uint8)
+def is_whole(frame: Frame) -> bool:
+    """Whether every modality value of the frame is a whole number."""
+    if _is_float(frame.stored):
+        return False
+    by = frame.modality
+    return by.lut is not None or (float(by.slope).is_integer() and float(by.intercept).is_integer())
+
+
+def _light(stored: NDArray[np.generic], frame: Frame, voi: Voi, invert: bool) -> NDArray[np.uint8]:
+    light = np.rint(apply_voi(frame.modality.apply(stored), voi)).astype(np.uint8)
     if invert:
         light = np.subtract(255, light, dtype=np.uint8)
-    if frame.padding is not None:
+    if frame.padding is not None and not frame.is_color:
         low, high = frame.padding
-        light[(numbers >= low) & (numbers <= high)] = 0
+        light[np.greater_equal(stored, low) & np.less_equal(stored, high)] = 0
     if _is_float(stored):
-        light[~np.isfinite(numbers)] = 0
+        light[~np.isfinite(stored)] = 0
     return light
-
-
-def _render_color(frame: Frame, invert: bool) -> NDArray[np.uint8]:
-    if frame.stored.dtype == np.uint8 and frame.bits_stored == 8:
-        light = np.array(frame.stored, dtype=np.uint8, order="C")
-    else:
-        low, high = frame.value_range
-        scaled = (frame.stored.astype(np.float64) - low) * (WHITE / ((high - low) or 1.0))
-        light = np.rint(np.clip(np.nan_to_num(scaled), 0, WHITE)).astype(np.uint8)
-    return np.subtract(255, light, dtype=np.uint8) if invert else light
-
-
-def _modality(
-    values: NDArray[np.float64] | np.float64, by: ModalityTransform
-) -> NDArray[np.float64]:
-    return np.asarray(values * by.slope + by.intercept)
 
 
 def _stored_extent(frame: Frame) -> tuple[float, float]:
@@ -183,7 +212,3 @@ def _stored_extent(frame: Frame) -> tuple[float, float]:
 
 def _is_float(stored: NDArray[np.generic]) -> bool:
     return bool(np.issubdtype(stored.dtype, np.floating))
-
-
-def _is_whole(frame: Frame) -> bool:
-    return float(frame.modality.slope).is_integer() and float(frame.modality.intercept).is_integer()

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from medadv_desktop.imaging.lookup import ModalityLut, VoiLut
+
 
 class Photometric(StrEnum):
     """How values become light (DICOM PS3.3 C.7.6.3.1.2), after decoding.
@@ -46,16 +48,45 @@ class Window:
     explanation: str = ""
 
 
+Voi = Window | VoiLut
+"""How modality values become light: a window, or a table of the file (DICOM PS3.3 C.11.2)."""
+
+
 @dataclass(frozen=True)
 class ModalityTransform:
-    """Stored values to modality values: value × slope + intercept (DICOM PS3.3 C.11.1).
+    """Stored values to modality values (DICOM PS3.3 C.11.1).
 
-    `units` is the Rescale Type: "HU" for CT, "" where the file does not say.
+    Either value × slope + intercept or, where the file has one, a table; the standard allows no
+    file both, so beside a table slope and intercept are 1 and 0.
+
+    Attributes:
+        slope, intercept: of the linear form.
+        units: the Rescale Type or Modality LUT Type: "HU" for CT, "" where the file does not say.
+        lut: the table, None for the linear form.
     """
 
     slope: float = 1.0
     intercept: float = 0.0
     units: str = ""
+    lut: ModalityLut | None = None
+
+    def apply(self, stored: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Modality values, float64, of stored values of any shape."""
+        if self.lut is not None:
+            return self.lut.look_up(stored)
+        return np.asarray(np.asarray(stored, np.float64) * self.slope + self.intercept)
+
+    def extent(self, low: float, high: float) -> tuple[float, float]:
+        """Smallest and largest modality value of the whole stored values from `low` to `high`."""
+        if self.lut is None:
+            ends = low * self.slope + self.intercept, high * self.slope + self.intercept
+            return min(ends), max(ends)
+        # Python's own slices end before 0; a stored value far outside takes the nearest entry.
+        entries = len(self.lut.values)
+        start = int(min(max(low - self.lut.first, 0), entries - 1))
+        stop = int(min(max(high - self.lut.first, 0), entries - 1))
+        part = self.lut.values[start : stop + 1]
+        return float(part.min()), float(part.max())
 
 
 @dataclass(frozen=True)
@@ -76,6 +107,42 @@ class Spacing:
 
 
 @dataclass(frozen=True)
+class Pose:
+    """Where a plane lies in the patient (DICOM PS3.3 C.7.6.2.1.1), in millimetres, LPS.
+
+    Attributes:
+        position: the centre of the first pixel (Image Position (Patient)).
+        orientation: unit vectors along a row, then down a column (Image Orientation (Patient)).
+        frame_of_reference_uid: planes with equal UIDs share one coordinate system; "" unknown.
+    """
+
+    position: tuple[float, float, float]
+    orientation: tuple[float, float, float, float, float, float]
+    frame_of_reference_uid: str = ""
+
+    @property
+    def normal(self) -> tuple[float, float, float]:
+        """The cross product of the row's and the column's direction."""
+        a, b, c, d, e, f = self.orientation
+        return b * f - c * e, c * d - a * f, a * e - b * d
+
+    @property
+    def depth_mm(self) -> float:
+        """Distance of the plane from the origin along its normal."""
+        return sum(n * p for n, p in zip(self.normal, self.position, strict=True))
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What a file says of the patient; every field is protected health information."""
+
+    name: str = ""
+    id: str = ""
+    birth_date: str = ""
+    sex: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a frame comes from.
 
@@ -107,12 +174,16 @@ class Frame:
         bits_stored: significant bits of a stored value.
         modality: stored to modality values.
         windows: VOI windows of the file, the file's own first choice first; may be empty.
+        voi_luts: VOI look-up tables of the file in its order; alternatives to the windows.
         spacing: None where the file says nothing.
         padding: smallest and largest stored value that stand for "no pixel here", or None.
         inverted_presentation: Presentation LUT Shape is INVERSE.
         source_photometric: Photometric Interpretation, or raster mode, as in the file.
         space: whether the file holds a source image or a model's exact input.
         notes: what a user should know about how the file was read (dropped alpha, ...).
+        pose: where the plane lies in the patient, None where the file does not say.
+        patient_orientation: anatomical directions of the rows and of the columns as the file gives
+            them ("L", "F"; Patient Orientation, PS3.3 C.7.6.1.1.1), or None.
     """
 
     stored: NDArray[np.generic]
@@ -127,6 +198,9 @@ class Frame:
     source_photometric: str = ""
     space: PixelSpace = PixelSpace.SOURCE
     notes: tuple[str, ...] = ()
+    pose: Pose | None = None
+    voi_luts: tuple[VoiLut, ...] = ()
+    patient_orientation: tuple[str, str] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -150,8 +224,12 @@ class Frame:
 
     def modality_values(self) -> NDArray[np.float64]:
         """Stored values through the modality transform, float64, same shape."""
-        values = self.stored.astype(np.float64)
-        return np.asarray(values * self.modality.slope + self.modality.intercept)
+        return self.modality.apply(self.stored)
+
+    @property
+    def voi_choices(self) -> tuple[Voi, ...]:
+        """What the file offers for the eye: its windows, then its tables, each in its order."""
+        return (*self.windows, *self.voi_luts)
 
     def padding_mask(self) -> NDArray[np.bool_] | None:
         """H×W, True where there is no pixel; None where the file names no padding value."""
@@ -161,11 +239,20 @@ class Frame:
         return np.asarray(np.greater_equal(self.stored, low) & np.less_equal(self.stored, high))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Instance:
     """A file that holds pixels, known from its header alone.
 
-    `size` is height and width in pixels; `frame_time_ms` the time between frames of a cine.
+    Attributes:
+        size: height and width in pixels.
+        frame_time_ms: time between frames of a cine.
+        pose, spacing: of the (first) frame; None where the top level of the header is silent, as
+            in enhanced multi-frame objects, whose frames each have their own.
+        patient, study_date, study_time, accession_number: labels; protected health information.
+        sop_class: the UID of the kind of object, "" for a raster file.
+        acquisition_number, temporal_position: which of several passes over the same places.
+        image_type: the values of Image Type ("ORIGINAL", "PRIMARY", "AXIAL", ...).
+        notes: what a user should know before opening it (a copy of another file, ...).
     """
 
     provenance: Provenance
@@ -178,6 +265,18 @@ class Instance:
     instance_number: int | None = None
     frame_time_ms: float | None = None
     space: PixelSpace = PixelSpace.SOURCE
+    pose: Pose | None = None
+    spacing: Spacing | None = None
+    patient: Patient | None = None
+    study_date: str = ""
+    study_time: str = ""
+    accession_number: str = ""
+    series_number: int | None = None
+    sop_class: str = ""
+    acquisition_number: int | None = None
+    temporal_position: int | None = None
+    image_type: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -195,3 +294,16 @@ class Unreadable:
     path: Path
     reason: str
     skipped: bool
+
+
+@dataclass(frozen=True)
+class NonImage(Unreadable):
+    """A DICOM object that holds no pixels: a report, a PDF, a plan, a presentation state.
+
+    `sop_class` is the UID of its kind, `description` that kind in words. Its tags can be read
+    (tags.py).
+    """
+
+    sop_class: str = ""
+    description: str = ""
+    provenance: Provenance | None = None

@@ -40,6 +40,13 @@ def noting() -> Iterator[list[str]]:
         _here.notes = outer
 
 
+def note(text: str) -> None:
+    """Add to the notes of the block that this thread is in; outside of one, nobody reads them."""
+    notes = getattr(_here, "notes", None)
+    if notes is not None and (line := " ".join(text.split())) not in notes:
+        notes.append(line)
+
+
 def _enter() -> None:
     global _readers, _catcher, _show_elsewhere  # noqa: PLW0603 - the filters are global as well
     with _lock:

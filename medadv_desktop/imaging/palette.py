@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from medadv_desktop.errors import ImageError
 from medadv_desktop.imaging.dicom_header import DicomHeader, numbers_of
 
+DISCRETE, LINEAR, INDIRECT = 0, 1, 2
+"""The types of segments."""
+
 COLORS = ("Red", "Green", "Blue")
 
 
@@ -52,7 +55,7 @@ def _table(header: DicomHeader, color: str, entries: int, bits: int) -> NDArray[
         table = _numbers(bytes(plain), wide if len(plain) >= 2 * entries else np.dtype("u1"))
     elif segmented:
         code = _numbers(bytes(segmented), wide if bits > 8 else np.dtype("u1"))
-        table = np.array(expand_segments(code.tolist(), entries), dtype=np.uint16)
+        table = np.array(expand_segments(code.tolist(), entries, bits > 8), dtype=np.uint16)
     else:
         raise _unusable(header, f"has no {color.lower()} values")
     if len(table) < entries:
@@ -64,28 +67,50 @@ def _numbers(data: bytes, kind: np.dtype[np.generic]) -> NDArray[np.generic]:
     return np.frombuffer(data, kind, count=len(data) // kind.itemsize)
 
 
-def expand_segments(code: list[int], entries: int) -> list[int]:
+def expand_segments(code: list[int], entries: int, wide: bool = True) -> list[int]:
     """The values of a segmented table (PS3.3 C.7.9.2), at most `entries` of them.
 
-    Discrete segments list their values; a linear one runs from the value before it to its own.
+    Discrete segments list their values; a linear one runs from the value before it to its own; an
+    indirect one repeats segments that stand at a given offset in bytes, but no indirect ones.
+
+    Args:
+        code: the segments, as words of 16 bits or as bytes.
+        entries: how many values the descriptor promises.
+        wide: they are words; tells how an offset is put together.
 
     Raises:
-        ValueError: an indirect or unknown segment, or a linear one with nothing before it.
+        ValueError: an unknown segment, one that points to nowhere or to an indirect one, or a
+            linear one with nothing before it.
     """
     values: list[int] = []
     at = 0
     while at + 1 < len(code) and len(values) < entries:
-        kind, length = code[at], code[at + 1]
-        if kind == 0:
-            values += code[at + 2 : at + 2 + length]
-            at += 2 + length
-        elif kind == 1 and values and at + 2 < len(code):
-            start, end = values[-1], code[at + 2]
-            values += [start + round((end - start) * (i + 1) / length) for i in range(length)]
-            at += 3
-        else:
-            raise ValueError(f"palette segment of type {kind} at entry {len(values)}")
+        if code[at] != INDIRECT:
+            at = _expand_one(code, at, values)
+            continue
+        parts = code[at + 2 : at + (4 if wide else 6)]
+        step = 16 if wide else 8
+        offset = sum(part << (step * place) for place, part in enumerate(parts))
+        target = offset // 2 if wide else offset
+        for _ in range(code[at + 1]):
+            if target + 1 >= len(code) or len(values) >= entries:
+                break
+            target = _expand_one(code, target, values)
+        at += 4 if wide else 6
     return values[:entries]
+
+
+def _expand_one(code: list[int], at: int, values: list[int]) -> int:
+    """Append the values of the segment at `at`, which is no indirect one; where it ends."""
+    kind, length = code[at], code[at + 1]
+    if kind == DISCRETE:
+        values += code[at + 2 : at + 2 + length]
+        return at + 2 + length
+    if kind == LINEAR and values and at + 2 < len(code):
+        start, end = values[-1], code[at + 2]
+        values += [start + round((end - start) * (i + 1) / length) for i in range(length)]
+        return at + 3
+    raise ValueError(f"palette segment of type {kind} at entry {len(values)}")
 
 
 def _unusable(header: DicomHeader, what: str) -> ImageError:

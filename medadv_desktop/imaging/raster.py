@@ -1,12 +1,13 @@
 """PNG, JPEG, BMP and TIFF files as instances and frames.
 
-Pillow reads them, save for colour of 16 bits a channel, which it would silently cut to 8: that is
-left to SimpleITK, which is imported only then.
+Pillow reads them, save for colour of 16 bits a channel, which it would silently cut to 8: of that,
+PNG is left to SimpleITK, which is imported only then, and TIFF to deep_tiff.py.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +21,12 @@ from PIL import Image, UnidentifiedImageError
 
 from medadv_desktop.errors import ImageError
 from medadv_desktop.imaging.bounds import check_size
+from medadv_desktop.imaging.deep_tiff import decode_deep_tiff
 from medadv_desktop.imaging.frame import Frame, Instance, Photometric, PixelSpace, Provenance
 from medadv_desktop.imaging.noting import noting
+
+# Without a handler of its own, what Pillow logs of broken files would go to the terminal.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 
@@ -31,7 +36,8 @@ SPACE_KEY = "medadv-space"
 ORIENTATION = 0x0112
 BITS_PER_SAMPLE = 258
 PHOTOMETRIC_TAG = 262
-WHITE_IS_ZERO = 0
+SAMPLES_PER_PIXEL = 277
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB_COLORS = 0, 1, 2
 IMAGE_WIDTH, IMAGE_LENGTH = 256, 257
 SAMPLE_FORMAT, UNSIGNED = 339, 1
 CHANNEL_AXIS = 2
@@ -101,7 +107,7 @@ def read_raster(path: Path, index: int) -> Frame:
         if index:
             image.seek(index)
         page = _header(path, image) if index else header
-        values = _values(path, image, page, index, notes)
+        values = _values(path, image, page, notes)
         if page.format != "TIFF":  # both libraries turn those upright by themselves
             values = _upright(values, page.orientation)
         values = _without_alpha(values, 2**page.bits - 1, notes)
@@ -208,12 +214,14 @@ def _significant_bits(image: Image.Image, bits_each: int) -> int:
 
 
 def _values(
-    path: Path, image: Image.Image, header: _Header, index: int, notes: list[str]
+    path: Path, image: Image.Image, header: _Header, notes: list[str]
 ) -> NDArray[np.generic]:
     if header.deep_grey_alpha:
         return _deep_grey_alpha(path)
     if header.deep_color:
-        return _deep_color(path, index, header)
+        if header.format == "TIFF":
+            return _deep_tiff(path, image, header)
+        return _deep_png(path, header)
     return _plain(image, header, notes)
 
 
@@ -256,35 +264,40 @@ def _deep_grey_alpha(path: Path) -> NDArray[np.generic]:
     return octets.view(">u2").astype(np.uint16)
 
 
-def _deep_color(path: Path, page: int, header: _Header) -> NDArray[np.generic]:
-    """Pixels of 16 bits a channel by SimpleITK, H×W×C."""
+def _deep_png(path: Path, header: _Header) -> NDArray[np.generic]:
+    """Pixels of a PNG of 16 bits a channel by SimpleITK, H×W×C."""
     import SimpleITK as sitk  # noqa: N813 - the name everybody gives it; late, for it is large
 
-    if header.format == "TIFF" and header.orientation not in (1, 4):
-        raise _too_deep(path, f"with orientation {header.orientation}")
     untyped: Any = sitk
     untyped.ProcessObject.GlobalWarningDisplayOff()  # it writes to the terminal; we check instead
     reader = untyped.ImageFileReader()
-    reader.SetImageIO("PNGImageIO" if header.format == "PNG" else "TIFFImageIO")
+    reader.SetImageIO("PNGImageIO")
     reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    size = list(reader.GetSize())
-    if len(size) > 2:
-        reader.SetExtractSize([*size[:2], 1])
-        reader.SetExtractIndex([0, 0, page])
     values: NDArray[np.generic] = sitk.GetArrayFromImage(reader.Execute())
-    if len(size) > 2:
-        values = values[0]
     if values.dtype != np.uint16 or values.shape[:2] != header.size:
-        raise _too_deep(path, "in this layout")
+        raise _too_deep(path)
     return values
 
 
-def _too_deep(path: Path, which: str) -> ImageError:
+def _deep_tiff(path: Path, image: Image.Image, header: _Header) -> NDArray[np.generic]:
+    """Pixels of a TIFF page of 16 bits a channel, upright, H×W×C."""
+    tags: Any = getattr(image, "tag_v2", {})
+    bits = set(np.atleast_1d(tags.get(BITS_PER_SAMPLE, 1)).tolist())
+    colors = tags.get(PHOTOMETRIC_TAG)
+    if bits != {16} or colors not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB_COLORS):
+        raise _too_deep(path)
+    if not header.unsigned:
+        raise _too_deep(path)
+    order = "<" if tags.prefix == b"II" else ">"
+    values = decode_deep_tiff(path, tags, order, int(tags.get(SAMPLES_PER_PIXEL, 1)))
+    return _upright(values, header.orientation)
+
+
+def _too_deep(path: Path) -> ImageError:
     return ImageError(
-        f"holds colour of 16 bits a channel {which}, which cannot be read without loss",
+        "holds colour of more than 8 bits a channel in a form that cannot be read without loss",
         subject=path,
-        remedy="Save it as an upright, interleaved TIFF or as PNG",
+        remedy="Save it as RGB of 16 bits a channel, as TIFF or PNG",
     )
 
 

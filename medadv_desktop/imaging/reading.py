@@ -13,18 +13,48 @@ from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 
+import numpy as np
 from pydicom.datadict import dictionary_has_tag
 from pydicom.valuerep import VR
 
-from medadv_desktop.errors import ImageError, MedAdvError, NoPixelsError, NotAnImageError
-from medadv_desktop.imaging.dicom import open_dicom, read_dicom
-from medadv_desktop.imaging.frame import Frame, Instance, Unreadable
+from medadv_desktop.errors import ImageError, MedAdvError, NotAnImageError
+from medadv_desktop.imaging.dicom import (
+    non_image,
+    open_dicom,
+    pixel_digest,
+    poses_of_frames,
+    read_dicom,
+)
+from medadv_desktop.imaging.dicom_header import WithoutPixelsError
+from medadv_desktop.imaging.dicom_quick import QUICK_BYTES
+from medadv_desktop.imaging.frame import Frame, Instance, NonImage, Pose, Unreadable
 from medadv_desktop.imaging.raster import open_raster, read_raster
+from medadv_desktop.imaging.volume_files import (
+    open_volume_file,
+    poses_in_volume,
+    read_volume_plane,
+    volume_format,
+)
 
 HEAD_BYTES = 512
 
 IMAGE_SUFFIXES = frozenset(
-    {".dcm", ".dicom", ".ima", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
+    {
+        ".dcm",
+        ".dicom",
+        ".ima",
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".nii",
+        ".mha",
+        ".mhd",
+        ".nrrd",
+        ".nhdr",
+    }
 )
 """Names that promise an image: a file so called that holds none is broken, not merely other."""
 
@@ -37,8 +67,6 @@ _OTHERS = (
     (b"GIF8", "a GIF image"),
     (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
-    (b"\x5c\x6e", "an NRRD volume"),
-    (b"NRRD", "an NRRD volume"),
 )
 
 
@@ -47,6 +75,7 @@ class Kind(Enum):
 
     DICOM = "DICOM"
     RASTER = "raster"
+    VOLUME = "volume"
 
 
 def open_instance(path: Path | str) -> Instance:
@@ -58,35 +87,81 @@ def open_instance(path: Path | str) -> Instance:
         ImageError: missing, empty, unreadable, cut off, broken, or larger than the limits.
     """
     path = Path(path)
-    with _named(path):
-        kind = _kind_of(path)
-        return open_dicom(path) if kind is Kind.DICOM else open_raster(path)
+    with naming(path):
+        kind, head, size = _looked_at(path, QUICK_BYTES)
+        if kind is Kind.DICOM:
+            return open_dicom(path, head, size)
+        if kind is Kind.VOLUME:
+            return open_volume_file(path, volume_format(head))
+        return open_raster(path)
 
 
 def read_frame(path: Path | str, index: int = 0) -> Frame:
     """Decode one frame of a file.
 
     Args:
-        path: a DICOM, PNG, JPEG, BMP or TIFF file.
-        index: the frame or page, from 0.
+        path: a DICOM, PNG, JPEG, BMP, TIFF, NIfTI, MetaImage or NRRD file.
+        index: the frame, page or plane, from 0.
 
     Raises:
         NotAnImageError, NoPixelsError, ImageError: as `open_instance`; also where there is no such
             frame, or its data cannot be decoded.
     """
     path = Path(path)
-    with _named(path):
-        kind = _kind_of(path)
-        return read_dicom(path, index) if kind is Kind.DICOM else read_raster(path, index)
+    with naming(path):
+        kind, head, _ = _looked_at(path, HEAD_BYTES)
+        if kind is Kind.DICOM:
+            return read_dicom(path, index)
+        if kind is Kind.VOLUME:
+            return read_volume_plane(path, volume_format(head), index)
+        return read_raster(path, index)
 
 
-def describe(path: Path | str) -> Instance | Unreadable:
+def poses_of(path: Path | str) -> tuple[Pose | None, ...]:
+    """Where each frame of a file lies in the patient; None for those the file does not place.
+
+    Raises:
+        NotAnImageError, NoPixelsError, ImageError: as `open_instance`.
+    """
+    path = Path(path)
+    with naming(path):
+        kind, head, _ = _looked_at(path, HEAD_BYTES)
+        if kind is Kind.DICOM:
+            return poses_of_frames(path)
+        if kind is Kind.VOLUME:
+            return poses_in_volume(path, volume_format(head))
+        return (None,) * open_raster(path).frames
+
+
+def same_pixels(first: Path, second: Path) -> bool:
+    """Whether two DICOM files hold the same pixel data: as bytes, or else, where their encodings
+    differ, as decoded frames.
+
+    Raises:
+        ImageError: one of them cannot be read.
+    """
+    opened = []
+    for path in (first, second):
+        with naming(path):
+            opened.append(open_dicom(path))
+    one, other = opened
+    if (one.frames, one.size) != (other.frames, other.size):
+        return False
+    if one.provenance.transfer_syntax == other.provenance.transfer_syntax:
+        return pixel_digest(first) == pixel_digest(second)
+    return all(
+        np.array_equal(read_frame(first, i).stored, read_frame(second, i).stored)
+        for i in range(one.frames)
+    )
+
+
+def describe(path: Path | str) -> Instance | NonImage | Unreadable:
     """`open_instance` for many files: what cannot be opened is an answer, not an exception."""
     path = Path(path)
     try:
         return open_instance(path)
-    except NoPixelsError as error:
-        return Unreadable(path, error.reason, skipped=True)
+    except WithoutPixelsError as error:
+        return non_image(path, error)
     except NotAnImageError as error:
         return Unreadable(path, error.reason, skipped=path.suffix.lower() not in IMAGE_SUFFIXES)
     except ImageError as error:
@@ -101,7 +176,7 @@ def sniff(head: bytes, size: int) -> Kind | None:
     is_bmp = head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
     if is_tiff or is_bmp or head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
         return Kind.RASTER
-    return None
+    return Kind.VOLUME if volume_format(head) else None
 
 
 def _is_bare_dicom(head: bytes, size: int) -> bool:
@@ -124,18 +199,29 @@ def _is_bare_dicom(head: bytes, size: int) -> bool:
 _VRS = frozenset(vr.value.encode() for vr in VR if len(vr.value) == 2)
 
 
-def _kind_of(path: Path) -> Kind:
+def kind_of(path: Path) -> Kind:
+    """The kind of a file, from its content.
+
+    Raises:
+        NotAnImageError: it is none that is read.
+        ImageError, OSError: there is no such file, or it cannot be read.
+    """
+    return _looked_at(path, HEAD_BYTES)[0]
+
+
+def _looked_at(path: Path, count: int) -> tuple[Kind, bytes, int]:
+    """The kind of a file, its first `count` bytes, and its size."""
     size = _checked_size(path)
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+    with path.open("rb", buffering=0) as file:
+        head = file.read(count)
     kind = sniff(head, size)
     if kind is None:
         raise NotAnImageError(
-            f"is {_other_kind(head)}, not an image that can be read",
+            f"is {_other_kind(head[:HEAD_BYTES])}, not an image that can be read",
             subject=path,
-            remedy="Open DICOM, PNG, JPEG, BMP or TIFF files",
+            remedy="Open DICOM, PNG, JPEG, BMP, TIFF, NIfTI, MetaImage or NRRD files",
         )
-    return kind
+    return kind, head, size
 
 
 def _checked_size(path: Path) -> int:
@@ -163,7 +249,7 @@ def _other_kind(head: bytes) -> str:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
     """Turn whatever goes wrong with a file into an `ImageError` that names it."""
     try:
         yield

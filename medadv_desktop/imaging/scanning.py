@@ -1,171 +1,161 @@
-"""Folders searched for what can be opened, and what was found put into studies and series."""
+"""Folders, discs and archives searched for what can be opened."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from medadv_desktop.imaging.frame import Instance, Unreadable
-from medadv_desktop.imaging.reading import describe
+from medadv_desktop.errors import ImageError
+from medadv_desktop.imaging.archives import MAX_DEPTH, Budget, is_archive, unpack
+from medadv_desktop.imaging.directories import MEDIA_STORAGE_DIRECTORY, files_of
+from medadv_desktop.imaging.frame import Instance, NonImage, Unreadable
+from medadv_desktop.imaging.reading import describe, naming, same_pixels
+from medadv_desktop.imaging.series import Series, Study, group, natural_key
 from medadv_desktop.jobs import CancelToken, Emit, Progress, silent
 
-RASTER_SERIES = "Images"
-
-
-@dataclass(frozen=True)
-class Series:
-    """Instances that belong together, in their order.
-
-    `uid` is the Series Instance UID, or for raster files a name made of their folder.
-    """
-
-    uid: str
-    description: str
-    modality: str
-    instances: tuple[Instance, ...]
-
-
-@dataclass(frozen=True)
-class Study:
-    """What one examination, or one folder of raster files, holds.
-
-    `uid` is the Study Instance UID, or for raster files the path of their folder.
-    """
-
-    uid: str
-    description: str
-    series: tuple[Series, ...]
+__all__ = ["Series", "Study", "group", "natural_key", "scan"]
 
 
 def scan(
     paths: Sequence[Path | str], token: CancelToken, emit: Emit = silent
-) -> Iterator[Instance | Unreadable]:
+) -> Iterator[Instance | NonImage | Unreadable]:
     """Look at files and, recursively, at folders; yield each file's answer as soon as it is known.
 
     Nothing stops the scan but the token: what cannot be read, is hidden, or is a link back to a
     folder already scanned is yielded with its reason. The order is natural (2 before 10), the files
-    of a folder before its folders.
+    of a folder before its folders. ZIP archives are unpacked (archives.py); a DICOMDIR that is
+    named itself leads to the files it lists. An instance whose SOP Instance UID came before says in
+    its notes whether it is a copy.
 
     Args:
-        paths: files and folders.
+        paths: files, folders, archives, DICOMDIR files.
         token: checked before each file and folder.
         emit: gets a `Progress` for each file; its total is 0, for it is not known beforehand.
 
     Raises:
         JobCancelled: the token was cancelled.
     """
-    seen: set[tuple[int, int]] = set()
-    done = 0
+    walk = _Scan(token, emit)
     for path in paths:
-        for found in _walk(Path(path), token, seen):
-            token.check()
-            if isinstance(found, Unreadable):
-                yield found
-                continue
-            done += 1
-            emit(Progress(done, 0, str(found)))
-            yield describe(found)
+        yield from walk.at(Path(path))
 
 
-def group(instances: Iterable[Instance]) -> tuple[Study, ...]:
-    """Instances as studies and series.
+class _Scan:
+    """What a scan remembers: folders it was in, files counted, instances met."""
 
-    DICOM instances are grouped by their UIDs; raster files of one folder make one study with one
-    series. Studies and series stand in the order in which their first instance came, instances by
-    instance number, then by name.
-    """
-    studies: dict[str, dict[str, list[Instance]]] = {}
-    for instance in instances:
-        study, series = _keys(instance)
-        studies.setdefault(study, {}).setdefault(series, []).append(instance)
-    return tuple(
-        Study(
-            uid=uid,
-            description=_study_name(next(iter(parts.values()))[0]),
-            series=tuple(_series(key, members) for key, members in parts.items()),
-        )
-        for uid, parts in studies.items()
-    )
+    def __init__(self, token: CancelToken, emit: Emit) -> None:
+        self._token = token
+        self._emit = emit
+        self._folders: set[tuple[int, int]] = set()
+        self._done = 0
+        self._instances: dict[str, Path] = {}
 
+    def at(self, path: Path) -> Iterator[Instance | NonImage | Unreadable]:
+        """Everything at and under a path that somebody named."""
+        self._token.check()
+        if path.is_dir():
+            for found in self._walk(path):
+                yield from self._answers(found)
+            return
+        for answer in self._answers(path):
+            yield answer
+            if isinstance(answer, NonImage) and answer.sop_class == MEDIA_STORAGE_DIRECTORY:
+                yield from self._listed(answer.path)
 
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key that puts "slice 2" before "slice 10", whatever the case of its letters."""
-    return tuple(
-        (0, int(part), "") if part.isdecimal() else (1, 0, part)
-        for part in re.split(r"(\d+)", name.casefold())
-        if part
-    )
+    def _answers(
+        self, found: Path | Unreadable, budget: Budget | None = None, depth: int = 0
+    ) -> Iterator[Instance | NonImage | Unreadable]:
+        self._token.check()
+        if isinstance(found, Unreadable):
+            yield found
+            return
+        self._done += 1
+        self._emit(Progress(self._done, 0, str(found)))
+        answer = describe(found)
+        if isinstance(answer, Unreadable) and is_archive(found):
+            if depth >= MAX_DEPTH:
+                yield Unreadable(found, "is an archive too deep inside of others", skipped=False)
+                return
+            try:
+                budget = budget or Budget(found)
+            except OSError as error:
+                yield Unreadable(found, f"cannot be unpacked ({_cause(error)})", skipped=False)
+                return
+            for inner in unpack(found, self._token, budget):
+                yield from self._answers(inner, budget, depth + 1)
+            return
+        yield self._compared(answer) if isinstance(answer, Instance) else answer
 
+    def _listed(self, directory: Path) -> Iterator[Instance | NonImage | Unreadable]:
+        try:
+            with naming(directory):
+                found = list(files_of(directory))
+        except ImageError as error:
+            yield Unreadable(directory, error.reason, skipped=False)
+            return
+        for item in found:
+            yield from self._answers(item)
 
-def _walk(
-    path: Path, token: CancelToken, seen: set[tuple[int, int]]
-) -> Iterator[Path | Unreadable]:
-    """The files at and under `path` that are to be opened, and what is not, with the reason."""
-    token.check()
-    if not path.is_dir():
-        yield path
-        return
-    try:
-        status = path.stat()
-        with os.scandir(path) as entries:
-            names = sorted((entry.name for entry in entries), key=lambda n: (natural_key(n), n))
-    except OSError as error:
-        yield Unreadable(path, f"the folder cannot be read ({_cause(error)})", skipped=False)
-        return
-    # Windows gives 0 for the inode where the file system has none.
-    identity = (status.st_dev, status.st_ino)
-    if identity in seen and status.st_ino:
-        yield Unreadable(path, "is a folder that was already scanned", skipped=True)
-        return
-    seen.add(identity)
-    folders: list[Path] = []
-    for name in names:
-        child = path / name
-        if name.startswith("."):
-            yield Unreadable(child, "is hidden", skipped=True)
-        elif name.upper() == "DICOMDIR":
-            yield Unreadable(child, "is the index of a disc; its images are scanned", skipped=True)
-        elif child.is_dir():
-            folders.append(child)
+    def _compared(self, instance: Instance) -> Instance:
+        """The instance, with a note where another file has its UID."""
+        uid = instance.provenance.sop_instance_uid
+        other = self._instances.setdefault(uid, instance.path) if uid else instance.path
+        if other == instance.path:
+            return instance
+        try:
+            if other.samefile(instance.path):
+                return instance
+            same = same_pixels(other, instance.path)
+        except (OSError, ImageError):
+            said = f"Has the SOP Instance UID of {other.name}; their pixels could not be compared"
         else:
-            yield child
-    for folder in folders:
-        yield from _walk(folder, token, seen)
+            said = f"Has the SOP Instance UID of {other.name} and other pixels"
+            if same:
+                said = f"Is a copy of {other.name}: same SOP Instance UID, same pixels"
+        return replace(instance, notes=(*instance.notes, said))
+
+    def _walk(self, folder: Path) -> Iterator[Path | Unreadable]:
+        """The files in and under a folder, and what is not opened, with the reason."""
+        self._token.check()
+        try:
+            status = folder.stat()
+            with os.scandir(folder) as entries:
+                found = [(natural_key(e.name), e.name, _is_folder(e)) for e in entries]
+        except OSError as error:
+            reason = f"the folder cannot be read ({_cause(error)})"
+            yield Unreadable(folder, reason, skipped=False)
+            return
+        # Windows gives 0 for the inode where the file system has none.
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._folders and status.st_ino:
+            yield Unreadable(folder, "is a folder that was already scanned", skipped=True)
+            return
+        self._folders.add(identity)
+        found.sort()
+        folders: list[Path] = []
+        for _, name, is_folder in found:
+            child = folder / name
+            if name.startswith("."):
+                yield Unreadable(child, "is hidden", skipped=True)
+            elif name.upper() == "DICOMDIR":
+                reason = "is the index of a disc; its images are scanned"
+                yield Unreadable(child, reason, skipped=True)
+            elif is_folder:
+                folders.append(child)
+            else:
+                yield child
+        for child in folders:
+            yield from self._walk(child)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _cause(error: OSError) -> str:
     return "no permission" if isinstance(error, PermissionError) else str(error.strerror or error)
-
-
-def _is_raster(instance: Instance) -> bool:
-    identity = instance.provenance
-    return not (identity.sop_instance_uid or identity.series_instance_uid or identity.modality)
-
-
-def _keys(instance: Instance) -> tuple[str, str]:
-    identity = instance.provenance
-    folder = str(instance.path.parent)
-    if _is_raster(instance):
-        return identity.study_instance_uid or folder, f"{folder}/{RASTER_SERIES}"
-    study = identity.study_instance_uid or folder
-    return study, identity.series_instance_uid or f"{study}/{instance.series_description}"
-
-
-def _study_name(first: Instance) -> str:
-    return first.study_description or (first.path.parent.name if _is_raster(first) else "")
-
-
-def _series(uid: str, members: list[Instance]) -> Series:
-    first = members[0]
-    name = first.series_description or (RASTER_SERIES if _is_raster(first) else "")
-    ordered = sorted(members, key=_place)
-    return Series(uid, name, first.provenance.modality, tuple(ordered))
-
-
-def _place(instance: Instance) -> tuple[bool, int, tuple[tuple[int, int, str], ...], str]:
-    number = instance.instance_number
-    name = instance.path.name
-    return number is None, number or 0, natural_key(name), str(instance.path)

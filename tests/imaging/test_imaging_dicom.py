@@ -392,25 +392,28 @@ def test_that_12_bit_jpeg_says_which_decoder_is_missing() -> None:
         read_frame(shipped("JPGExtended.dcm"))
 
 
-def test_that_a_modality_lut_is_refused_rather_than_ignored() -> None:
-    with pytest.raises(ImageError, match="Modality LUT"):
-        read_frame(shipped("mlut_18.dcm"))
+def test_that_a_modality_lut_is_applied() -> None:
+    frame = read_frame(shipped("mlut_18.dcm"))
+    dataset = pydicom.dcmread(shipped("mlut_18.dcm"))
+    entries = np.array(dataset.ModalityLUTSequence[0].LUTData)
+    np.testing.assert_array_equal(frame.modality_values(), entries[dataset.pixel_array + 2048])
 
 
 def test_that_one_frame_of_many_is_decoded_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pydicom.encaps
+    from medadv_desktop.imaging import dicom_pixels
 
-    asked: list[int] = []
-    get_frame = pydicom.encaps.get_frame
+    decoded: list[int] = []
+    decode = dicom_pixels.decode
 
-    def spy(buffer: object, index: int, **options: object) -> bytes:
-        asked.append(index)
-        return get_frame(buffer, index, **options)
+    def spy(code: bytes, *rest: object) -> object:
+        decoded.append(len(code))
+        return decode(code, *rest)
 
-    monkeypatch.setattr("medadv_desktop.imaging.dicom_pixels.get_frame", spy)
+    monkeypatch.setattr(dicom_pixels, "decode", spy)
     path = shipped("color3d_jpeg_baseline.dcm")
     frame = read_frame(path, 119)
-    assert asked == [119]
+    assert len(decoded) == 1
+    assert decoded[0] < path.stat().st_size / 60
     np.testing.assert_array_equal(frame.stored, pydicom_frame(path, 119))
 
 
