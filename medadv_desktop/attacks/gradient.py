@@ -24,7 +24,7 @@ from medadv_desktop.attacks.norm_balls import (
     sample_generator,
 )
 from medadv_desktop.attacks.objectives import Objective
-from medadv_desktop.attacks.verification import verified_ids, verified_labels
+from medadv_desktop.attacks.verification import need_gradients, verified_ids, verified_labels
 from medadv_desktop.errors import AttackError
 from medadv_desktop.jobs import CancelToken, Emit, Message, Partial, Progress, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
@@ -265,6 +265,7 @@ def ascend(
     emit: Emit,
 ) -> AttackResult:
     """Attack a batch by gradient ascent on the loss; arguments and errors as in `Attack.run`."""
+    need_gradients(model)
     labels = verified_labels(model, images, labels, objective)
     ids = verified_ids(sample_ids, len(images))
     with undisturbed(model, images.device, seed, token):

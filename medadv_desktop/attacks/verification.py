@@ -33,6 +33,20 @@ def verified_labels(
     return checked
 
 
+def need_gradients(model: DiagnosticModel) -> None:
+    """Refuse a white-box attack on a model that gives scores alone.
+
+    Raises:
+        AttackError: no gradient passes through the network.
+    """
+    if not model.white_box:
+        raise AttackError(
+            f"{model.card.name} gives scores but no gradients, which this attack follows",
+            subject="model",
+            remedy="Choose a model whose weights are at hand (safetensors, checkpoint, .pt2)",
+        )
+
+
 def verified_ids(sample_ids: Sequence[int] | None, samples: int) -> tuple[int, ...]:
     """The sample ids, or places in the batch where none are given.
 

@@ -1,5 +1,8 @@
-"""Diagnostic models: cards, library, checkpoints, preprocessing, layer taps.
+"""Diagnostic models: cards, library, model files, architectures, preprocessing, layer taps.
 
-card.py, library.py and preprocessing.py's settings are readable without torch; everything that
-computes imports it. May import `imaging`, `settings`, `jobs`, `errors`, `resources`.
+`load_model` (loading.py) is the door: a card and a model file in, a checked model that gives logits
+out. `propose_card` makes a card from a file; `check_model` looks for signs of a wrong one. card.py,
+library.py, input_plan.py and the tables of formats/ and architectures/ are readable without torch;
+everything that computes imports it. May import `imaging`, `settings`, `files`, `jobs`, `errors`,
+`resources`.
 """

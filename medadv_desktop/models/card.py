@@ -18,6 +18,8 @@ from medadv_desktop.files import write_atomically
 from medadv_desktop.settings import Settings
 
 CARD_VERSION: Final = 1
+AS_IN_FILE: Final = "as-in-file"
+"""The architecture of a card whose file holds the network itself, not only its weights."""
 
 Task = Literal["single-label", "multi-label"]
 
@@ -96,6 +98,27 @@ class ModelCard(Settings):
     sha256: str = Field("", description="Of the weights file; checked when it is loaded")
     training: str = Field("", description="Command that trained it")
     figures: tuple[Figure, ...] = ()
+    provenance: str = Field("", description="Where the model comes from: paper, site, person, date")
+    source_format: str = Field(
+        "", description="Kind of file that the weights came in, as it was recognised"
+    )
+    conversions: tuple[str, ...] = Field(
+        (), description="What was changed or left out between that file and this model"
+    )
+    outputs: Literal["recognise", "logits", "sigmoid", "softmax"] = Field(
+        "recognise",
+        description="What a network from a file gives; recognised from its last operation, unless "
+        "said here",
+    )
+    single_output: bool = Field(
+        False,
+        description="One output for two classes: the logit of the second one against the first",
+    )
+    code: str = Field(
+        "", description="Python file, beside the card, whose factory function builds the network"
+    )
+    code_sha256: str = Field("", description="Of that file; checked before its code runs")
+    factory: str = Field("", description="Name of the factory function; may be left out if clear")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -116,13 +139,21 @@ class ModelCard(Settings):
             raise ValueError("thresholds lie between 0 and 1")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("two classes have the same name")
-        if Path(self.weights).name != self.weights:
-            raise ValueError("weights must be a bare file name beside the card")
+        for name, value in (("weights", self.weights), ("code", self.code)):
+            if Path(value).name != value:
+                raise ValueError(f"{name} must be a bare file name beside the card")
+        if self.single_output and (self.multi_label or len(self.classes) != 2):
+            raise ValueError("a single output stands for the two classes of a single-label model")
         return self
 
     @property
     def multi_label(self) -> bool:
         return self.task == "multi-label"
+
+    @property
+    def output_count(self) -> int:
+        """How many numbers the network itself gives for an image."""
+        return 1 if self.single_output else len(self.classes)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -10,24 +10,43 @@ from torch import Tensor, nn
 
 from medadv_desktop.errors import ModelError
 from medadv_desktop.models.card import ModelCard
+from medadv_desktop.models.formats.contents import FixedBatch
+from medadv_desktop.models.outputs import OutputReading
+
+_LOGITS = OutputReading()
 
 
 class DiagnosticModel(nn.Module):
     """Logits from model input in [0, 1]; normalisation by mean and std happens inside.
 
     Args:
-        network: takes normalised N×C×H×W, returns N×K logits.
+        network: takes normalised N×C×H×W, returns what `reading` turns into N×K logits.
         card: task, class names, thresholds, preprocessing.
+        reading: from the network's outputs to logits.
+        white_box: gradients pass through the network; without them only attacks that need scores
+            or decisions can be used.
+        notes: what was converted or left out when the network was loaded.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, card: ModelCard) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        card: ModelCard,
+        *,
+        reading: OutputReading = _LOGITS,
+        white_box: bool = True,
+        notes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
         self.network = network
         self.card = card
-        reference = next(network.parameters(), torch.empty(0))
+        self.reading = reading
+        self.white_box = white_box
+        self.notes = notes
+        reference = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
         mean, std = (reference.new_tensor(v).view(1, -1, 1, 1) for v in (card.mean, card.std))
         logits = torch.logit(torch.tensor(card.thresholds, dtype=torch.float64))
         self.register_buffer("mean", mean, persistent=False)
@@ -38,8 +57,7 @@ class DiagnosticModel(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """N×C×H×W in [0, 1] to N×K logits."""
-        logits: Tensor = self.network((images - self.mean) / self.std)
-        return logits
+        return self.reading(self.network((images - self.mean) / self.std))
 
     @property
     def cutoffs(self) -> Tensor | None:
@@ -58,10 +76,25 @@ class DiagnosticModel(nn.Module):
             return logits.argmax(dim=1)
         return logits >= self.cutoffs
 
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers that can be read; none for TorchScript and for score-only models."""
+        return tuple(
+            name
+            for name, module in self._inner().named_modules()
+            if name and not isinstance(module, torch.jit.ScriptModule)
+        )
+
+    def _inner(self) -> nn.Module:
+        return self.network.network if isinstance(self.network, FixedBatch) else self.network
+
     def spatial_layers(self) -> tuple[str, ...]:
-        """Names of the layers whose output is N×C×h×w, input side first; runs one black image."""
-        names = [name for name, _ in self.network.named_modules() if name]
-        black = self.mean.new_zeros((1, *self.card.input_shape))
+        """Names of the layers whose output is N×C×h×w, input side first; runs one black image.
+
+        None where the network's layers cannot be read (`layers`).
+        """
+        names = list(self.layers())
+        images = self.network.size if isinstance(self.network, FixedBatch) else 1
+        black = self.mean.new_zeros((images, *self.card.input_shape))
         with torch.no_grad(), self.tap(names) as outputs:
             self(black)
         return tuple(name for name in names if name in outputs and outputs[name].dim() == 4)
@@ -73,11 +106,19 @@ class DiagnosticModel(nn.Module):
         The model is not changed; the outputs are part of the graph, detach them to keep them.
 
         Raises:
-            ModelError: there is no such layer.
+            ModelError: there is no such layer, or the network's layers cannot be read.
         """
-        modules = dict(self.network.named_modules())
+        modules = dict(self._inner().named_modules())
+        known = self.layers()
         for name in names:
-            if name not in modules or not name:
+            if not known:
+                raise ModelError(
+                    f"the layers of {self.card.name} cannot be read: its file holds a finished "
+                    "program",
+                    subject=name,
+                    remedy="Export the network as .pt2, or save its weights as .safetensors",
+                )
+            if name not in known:
                 raise ModelError(
                     f"the network of {self.card.name} has no such layer",
                     subject=name,
@@ -85,11 +126,22 @@ class DiagnosticModel(nn.Module):
                 )
         outputs: dict[str, Tensor] = {}
         hooks = [modules[name].register_forward_hook(_keep(name, outputs)) for name in names]
+        if isinstance(self.network, FixedBatch):
+            hooks.append(self.network.register_forward_pre_hook(_refuse_other_sizes))
         try:
             yield outputs
         finally:
             for hook in hooks:
                 hook.remove()
+
+
+def _refuse_other_sizes(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    assert isinstance(module, FixedBatch)
+    if len(inputs[0]) != module.size:
+        raise ModelError(
+            f"takes {module.size} images at a time; its layers can be read for that many only",
+            remedy="Export the network for any number of images",
+        )
 
 
 def _keep(name: str, outputs: dict[str, Tensor]) -> Callable[[nn.Module, object, object], None]:

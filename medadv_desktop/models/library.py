@@ -13,6 +13,8 @@ import platformdirs
 
 from medadv_desktop.errors import ModelError
 from medadv_desktop.models.card import ModelCard, read_card
+from medadv_desktop.models.formats import kind_of
+from medadv_desktop.models.formats.pickles import refuse_pickled_code
 from medadv_desktop.resources import resource
 
 
@@ -61,7 +63,7 @@ def find(model: str | Path) -> LibraryEntry:
     raise ModelError(
         "there is no such model",
         subject=model,
-        remedy=f"Name one of {known}, or the path of a model card or of .safetensors weights",
+        remedy=f"Name one of {known}, or the path of a model card or of a model file",
     )
 
 
@@ -72,11 +74,13 @@ def _beside(weights: Path) -> LibraryEntry:
         raise ModelError("is a folder, not a model", subject=weights, remedy="Name the card in it")
     card_path = weights.with_suffix(".toml")
     if not card_path.exists():
-        refuse_pickle(weights)
+        if kind_of(weights) == "checkpoint":
+            refuse_pickled_code(weights)
         raise ModelError(
             "has no model card beside it",
             subject=weights,
-            remedy=f"Write {card_path.name} with architecture, classes and preprocessing",
+            remedy=f"Import it, or write {card_path.name} with architecture, classes and "
+            "preprocessing",
         )
     card = read_card(card_path)
     if card.weights != weights.name:
@@ -86,29 +90,8 @@ def _beside(weights: Path) -> LibraryEntry:
     return LibraryEntry(card, card_path, shipped=False)
 
 
-def refuse_pickle(path: Path) -> None:
-    """Refuse a file that is a pickle, by content, without opening it as one.
-
-    Raises:
-        ModelError: the file is a pickle, or a zip archive that holds one (torch.save).
-    """
-    try:
-        with path.open("rb") as stream:
-            start = stream.read(256)
-    except OSError as error:
-        raise ModelError(f"cannot be read ({error.strerror or error})", subject=path) from None
-    legacy = start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05" and len(start) > 1
-    zipped = start[:4] == b"PK\x03\x04" and b"data.pkl" in start
-    if legacy or zipped:
-        raise ModelError(
-            "is a Python pickle, which can run code when it is opened; it was not opened",
-            subject=path,
-            remedy="Save the weights as .safetensors",
-        )
-
-
 def _entries(folder: Path, shipped: bool) -> Iterator[LibraryEntry | BrokenEntry]:
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.glob("*.toml"), key=lambda p: p.stem):
         try:
             yield LibraryEntry(read_card(path), path, shipped)
         except ModelError as error:

@@ -1,106 +1,193 @@
-"""The loading door: weights and card in, a checked diagnostic model out."""
+"""The loading door: card and model file in, a checked diagnostic model out."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_safetensors
-from torch import nn
+from torch import Tensor, nn
 
 from medadv_desktop.errors import ModelError
-from medadv_desktop.models.architectures import build_network
-from medadv_desktop.models.card import ModelCard
+from medadv_desktop.models.architectures import training_only
+from medadv_desktop.models.architectures.skeleton import skeleton
+from medadv_desktop.models.card import AS_IN_FILE, ModelCard
 from medadv_desktop.models.diagnostic import DiagnosticModel
-from medadv_desktop.models.library import find, refuse_pickle
+from medadv_desktop.models.formats import FILE_KINDS, kind_of, read_file
+from medadv_desktop.models.formats.contents import Network, Opening, Weights
+from medadv_desktop.models.library import find
+from medadv_desktop.models.outputs import recognise, tried
+from medadv_desktop.models.state_dict import (
+    fitted,
+    in_single_precision,
+    refuse_unfit,
+    without_training_parts,
+)
 
-_LARGEST = 8 * 2**30
+
+@dataclass(frozen=True)
+class _Opened:
+    """A network with its weights, and what opening it told."""
+
+    network: nn.Module
+    white_box: bool
+    notes: tuple[str, ...]
 
 
-def load_model(model: str | Path, device: str | torch.device = "cpu") -> DiagnosticModel:
-    """Load a model by id, card path or weights path, in eval mode, gradients of weights off.
+def load_model(
+    model: str | Path, device: str | torch.device = "cpu", *, allow_code: bool = False
+) -> DiagnosticModel:
+    """Load a model by id, card path or model file path, in eval mode, gradients of weights off.
+
+    Args:
+        allow_code: the user was asked and agreed that the model's Python file runs.
 
     Raises:
-        ModelError: not found, not safetensors, another architecture, changed since its card was
+        ModelError: not found, refused, broken, another architecture, changed since its card was
             written, or weights that are not finite. The message names the file and the keys.
     """
     entry = find(model)
-    weights = entry.path.parent / entry.card.weights
-    network = build_network(entry.card)
-    _load_weights(network, weights, entry.card)
-    diagnostic = DiagnosticModel(network, entry.card).to(device)
-    diagnostic.requires_grad_(False)
-    return diagnostic.eval()
+    return open_model(entry.card, entry.path.parent, device, allow_code=allow_code)
 
 
-def _load_weights(network: nn.Module, path: Path, card: ModelCard) -> None:
-    content = _read(path)
-    if card.sha256 and hashlib.sha256(content).hexdigest() != card.sha256:
+def open_model(
+    card: ModelCard, folder: Path, device: str | torch.device = "cpu", *, allow_code: bool = False
+) -> DiagnosticModel:
+    """As `load_model`, for a card that need not be on disk: the weights lie in `folder`.
+
+    Raises:
+        ModelError: as `load_model`.
+    """
+    device = torch.device(device)
+    path = folder / card.weights
+    _refuse_other_content(path, card.sha256, "weights")
+    opening = Opening(
+        card.input_shape, device, allow_code, factory=card.factory, sha256=card.code_sha256
+    )
+    content = read_file(path, opening)
+    if isinstance(content, Network):
+        opened = _network(content, card, path)
+    else:
+        opened = _weights(content, card, path, opening)
+    network = opened.network.to(device).eval().requires_grad_(False)
+    # A known architecture gives logits; any other network is looked at.
+    known = isinstance(content, Weights) and not card.code
+    recognised = tried(network, card, device) if known else recognise(network, card, device)
+    if recognised.outputs != card.output_count and not (
+        recognised.reading.single and len(card.classes) == 2 and not card.multi_label
+    ):
+        raise ModelError(
+            f"gives {recognised.outputs} outputs, but its card names {len(card.classes)} classes",
+            subject=path,
+            remedy="Name as many classes in the model card as the network has outputs",
+        )
+    diagnostic = DiagnosticModel(
+        network,
+        card,
+        reading=recognised.reading,
+        white_box=opened.white_box,
+        notes=(*opened.notes, *recognised.notes),
+    )
+    return diagnostic.to(device).requires_grad_(False).eval()
+
+
+def runs_code(model: str | Path) -> Path | None:
+    """The Python file whose code `load_model` would run, to ask the user about; None if none.
+
+    Raises:
+        ModelError: no such model.
+    """
+    entry = find(model)
+    folder = entry.path.parent
+    if entry.card.code:
+        return folder / entry.card.code
+    weights = folder / entry.card.weights
+    return weights if FILE_KINDS[kind_of(weights)].runs_code else None
+
+
+def _network(content: Network, card: ModelCard, path: Path) -> _Opened:
+    for name, said, wanted in zip(
+        ("channels", "height", "width"), content.shape or (), card.input_shape, strict=False
+    ):
+        if said not in (0, wanted):
+            raise ModelError(
+                f"takes an input of {name} {said}; its card says {wanted}",
+                subject=path,
+                remedy=f"Set {name} of the preprocessing to {said}",
+            )
+    notes = content.notes
+    if content.undone:
+        notes = (*notes, f"the {content.undone} at its end was taken off: the outputs are logits")
+    broken = [
+        name
+        for name, value in content.module.state_dict().items()
+        if isinstance(value, Tensor)
+        and value.is_floating_point()
+        and not bool(value.isfinite().all())
+    ]
+    if broken:
+        raise ModelError(
+            f"holds weights that are not finite: {', '.join(broken[:3])}", subject=path
+        )
+    return _Opened(content.module, content.white_box, notes)
+
+
+def _weights(content: Weights, card: ModelCard, path: Path, opening: Opening) -> _Opened:
+    """An architecture, or the network of the card's Python file, with the weights of a file."""
+    if card.code:
+        code = read_file(path.parent / card.code, opening)
+        assert isinstance(code, Network)
+        network, notes = code.module, code.notes
+    elif card.architecture == AS_IN_FILE:
+        raise ModelError(
+            "holds weights without a network",
+            subject=path,
+            remedy="Name the architecture in the model card",
+        )
+    else:
+        network, notes = skeleton(card), ()
+    renamed = fitted(content.state, network.state_dict())
+    unfit = without_training_parts(renamed.state, network.state_dict(), _training_only(card))
+    for part in unfit:
+        setattr(network, part, None)
+        notes = (*notes, f"the auxiliary head {part} is left out; only training uses it")
+    if unfit:
+        network.aux_logits = False  # type: ignore[assignment]  # torchvision's own switch
+        kept = {k: v for k, v in renamed.state.items() if not k.startswith(unfit)}
+    else:
+        kept = renamed.state
+    refuse_unfit(kept, network.state_dict(), path, card.architecture)
+    single = in_single_precision(kept)
+    # Out of the mapped file: a file that changes later must not change the model.
+    own = {key: value.clone() for key, value in single.state.items()}
+    network.load_state_dict(_as_of_now(own, network), assign=True)
+    return _Opened(network, True, (*notes, *content.notes, *renamed.notes, *single.notes))
+
+
+def _as_of_now(state: dict[str, Tensor], network: nn.Module) -> OrderedDict[str, Tensor]:
+    """With the layers' present version numbers, which some (MnasNet's) insist on."""
+    result = OrderedDict(state)
+    result._metadata = network.state_dict()._metadata  # type: ignore[attr-defined]
+    return result
+
+
+def _training_only(card: ModelCard) -> tuple[str, ...]:
+    return () if card.code else training_only(card)
+
+
+def _refuse_other_content(path: Path, sha256: str, what: str) -> None:
+    if not sha256:
+        return
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror or error})", subject=path) from None
+    if digest != sha256:
         raise ModelError(
             "is not the file its model card was written for (SHA-256 differs)",
             subject=path,
-            remedy="Restore the weights, or write a card for the new ones",
+            remedy=f"Restore the {what}, or write a card for the new ones",
         )
-    try:
-        state = load_safetensors(content)
-    except (SafetensorError, ValueError) as error:
-        raise ModelError(f"is not a safetensors file ({error})", subject=path) from None
-    _match(network, state, path, card)
-    broken = [k for k, v in state.items() if v.is_floating_point() and not v.isfinite().all()]
-    if broken:
-        raise ModelError(
-            f"holds weights that are not finite: {_some(broken)}",
-            subject=path,
-            remedy="Train or export the model again",
-        )
-    network.load_state_dict(state)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > _LARGEST:
-            raise ModelError(
-                f"is {size / 2**30:.1f} GB; weights above {_LARGEST // 2**30} GB are not read",
-                subject=path,
-            )
-        refuse_pickle(path)
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot be read ({error.strerror or error})", subject=path) from None
-
-
-def _match(network: nn.Module, state: dict[str, torch.Tensor], path: Path, card: ModelCard) -> None:
-    """Refuse weights whose names or shapes are not the network's, and say which."""
-    wanted = network.state_dict()
-    missing = [key for key in wanted if key not in state]
-    extra = [key for key in state if key not in wanted]
-    misshapen = [
-        f"{key} is {tuple(state[key].shape)}, the architecture has {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in state and state[key].shape != wanted[key].shape
-    ]
-    if not (missing or extra or misshapen):
-        return
-    parts = []
-    if missing:
-        near = difflib.get_close_matches(missing[0], extra, 1)
-        hint = f" (nearest in the file: {near[0]})" if near else ""
-        parts.append(f"{len(missing)} missing: {_some(missing)}{hint}")
-    if extra:
-        parts.append(f"{len(extra)} unknown: {_some(extra)}")
-    if misshapen:
-        parts.append(f"{len(misshapen)} of another shape: {_some(misshapen)}")
-    raise ModelError(
-        f"does not hold the weights of a {card.architecture}: {'; '.join(parts)}",
-        subject=path,
-        remedy="Name the architecture that the weights were trained with in the model card",
-    )
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:3])
-    return f"{shown}, …" if len(names) > 3 else shown

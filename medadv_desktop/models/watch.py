@@ -50,6 +50,8 @@ def watched(network: nn.Module, token: CancelToken) -> Iterator[None]:
     handles = []
     try:
         for module in network.modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # takes no hooks; the module around it does
             handles.append(module.register_forward_pre_hook(watch.before_forward))
             handles.append(module.register_forward_hook(watch.after_forward))
         yield

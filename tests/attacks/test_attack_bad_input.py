@@ -152,3 +152,10 @@ def test_that_a_flat_loss_is_told_and_not_sold_as_robustness() -> None:
 def test_that_images_on_another_device_are_refused() -> None:
     with pytest.raises(AttackError, match="are on cuda:0, the model on cpu"):
         PGD().run(convolutional(3), IMAGES.cuda(), ZEROS, Untargeted())
+
+
+def test_that_a_model_without_gradients_is_refused_before_any_step() -> None:
+    model = convolutional(3)
+    model.white_box = False
+    with pytest.raises(AttackError, match="scores but no gradients"):
+        PGD().run(model, IMAGES, ZEROS, Untargeted())

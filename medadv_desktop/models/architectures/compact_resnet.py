@@ -68,4 +68,4 @@ def build(card: ModelCard) -> nn.Module:
     width = int(options.pop("width", 32))
     if options:
         raise TypeError(f"unknown: {', '.join(options)}; known: width")
-    return CompactResNet(card.preprocessing.channels, len(card.classes), width)
+    return CompactResNet(card.preprocessing.channels, card.output_count, width)
