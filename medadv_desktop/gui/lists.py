@@ -24,7 +24,8 @@ class _Dresser(QObject):
         self._view, self._theme = view, theme
 
     def paint(self) -> None:
-        palette, role = self._theme.palette(), QPalette.ColorRole
+        # An empty palette: whatever is not set here goes on coming from the application's.
+        palette, role = QPalette(), QPalette.ColorRole
         for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
             palette.setColor(group, role.Highlight, self._theme.color("selection"))
             palette.setColor(group, role.HighlightedText, self._theme.color("text"))

@@ -10,15 +10,16 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QSortFilterProxyModel,
     Qt,
+    QTimer,
 )
 from PySide6.QtGui import QAction, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
+    QStyle,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -103,12 +104,11 @@ class _FromLevel(QSortFilterProxyModel):
         self.setSourceModel(table)
 
     def set_level(self, level: Level) -> None:
-        self.beginFilterChange()
         self._level = level
-        self.endFilterChange()
+        self.invalidate()
 
     def filterAcceptsRow(
-        self, source_row: int, source_parent: QModelIndex | QPersistentModelIndex
+        self, source_row: int, _parent: QModelIndex | QPersistentModelIndex
     ) -> bool:
         return self._table.line(source_row).level >= self._level
 
@@ -130,9 +130,10 @@ class LogPanel(QWidget):
         self.view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.view.setTabKeyNavigation(False)
         self.view.horizontalHeader().hide()
-        self.view.horizontalHeader().setSectionResizeMode(
-            0, QHeaderView.ResizeMode.ResizeToContents
-        )
+        # Not ResizeToContents: that looks at a thousand lines for every line that comes.
+        icon = self.view.style().pixelMetric(QStyle.PixelMetric.PM_SmallIconSize)
+        time_width = self.fontMetrics().horizontalAdvance("00:00:00")
+        self.view.horizontalHeader().resizeSection(0, icon + time_width + 3 * MEDIUM)
         self.view.horizontalHeader().setStretchLastSection(True)
         self.view.verticalHeader().hide()
         self.view.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + SMALL)
@@ -161,6 +162,9 @@ class LogPanel(QWidget):
         self.view.addAction(copy_keys)
         self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
         self._arrange()
+        # Lines can come by the thousand; the view follows once they have come.
+        self._following = QTimer(self, interval=0, singleShot=True)
+        self._following.timeout.connect(self.view.scrollToBottom)
         self._rows.rowsInserted.connect(self._follow)
 
     def shown(self) -> tuple[LogLine, ...]:
@@ -194,7 +198,7 @@ class LogPanel(QWidget):
     def _follow(self) -> None:
         bar = self.view.verticalScrollBar()
         if bar.value() >= bar.maximum() - 2:
-            self.view.scrollToBottom()
+            self._following.start()
 
 
 DOCK = DockSpec(
