@@ -48,7 +48,7 @@ class Measurement:
         self.session.tap.remove()
         self.scratch.cleanup()
 
-    def phase(self, title: str, begin) -> None:  # noqa: ANN001
+    def phase(self, title: str, begin) -> None:
         """Do something, wait until no job is left, print the longest gap."""
         self.gaps.clear()
         jobs = self.session.bench.jobs

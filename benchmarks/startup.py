@@ -1,4 +1,6 @@
-"""How long from the start of the process until the window is on screen: ``python benchmarks/startup.py``.
+"""How long from the start of the process until the window is on screen.
+
+``python benchmarks/startup.py``.
 
 Starts the real program several times and prints each time and the median. The clock is
 `time.monotonic`, which all processes of a machine share.

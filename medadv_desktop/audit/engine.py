@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from medadv_desktop import __version__
+from medadv_desktop.attacks.objectives import Objective
 from medadv_desktop.audit.requests import (
     AttackOutcome,
     AttackRequest,
@@ -25,11 +26,14 @@ from medadv_desktop.audit.requests import (
     Prediction,
     PredictRequest,
     PredictResult,
+    RecheckRequest,
+    RecheckResult,
     Request,
     WarmUp,
 )
 from medadv_desktop.audit.transfer import transferred
 from medadv_desktop.errors import AttackError, DeviceError, MedAdvError
+from medadv_desktop.imaging.frame import Frame
 from medadv_desktop.jobs import CancelToken, Emit, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
 from medadv_desktop.models.input_plan import InputPlan, plan_input
@@ -41,7 +45,7 @@ from medadv_desktop.models.watch import watched
 GRID = 65535
 _KEPT_MODELS = 4
 
-Answer = EngineReady | LoadedModel | PredictResult | AttackOutcome | FeatureResult
+Answer = EngineReady | LoadedModel | PredictResult | AttackOutcome | RecheckResult | FeatureResult
 
 
 class Engine:
@@ -62,6 +66,7 @@ class Engine:
             LoadRequest: self._load,
             PredictRequest: self._predict,
             AttackRequest: self._attack,
+            RecheckRequest: self._recheck,
             FeatureRequest: self._features,
         }
 
@@ -139,11 +144,8 @@ class Engine:
         )
         seconds = time.perf_counter() - began
         adversarial = on_grid(original, result.adversarial)
-        labels = torch.tensor([reference] if model.card.multi_label else reference)
         attacked = self._judge(model, adversarial, token)
-        logits = torch.from_numpy(attacked.logits)[None]
-        cutoffs = None if model.cutoffs is None else model.cutoffs.cpu().double()
-        success = bool(request.objective.achieved(logits, labels, cutoffs)[0])
+        success = _achieved(model, request.objective, attacked, reference)
         notes = list(plan.notes)
         if bool(result.success[0]) and not success:
             notes.append("the attack succeeded, but not after rounding to a 16-bit image")
@@ -166,6 +168,23 @@ class Engine:
             seconds=seconds,
             notes=tuple(notes) + second.pop("notes"),
             **second,
+        )
+
+    def _recheck(self, request: RecheckRequest, _emit: Emit, token: CancelToken) -> RecheckResult:
+        prediction, success = self._rejudged(request.outcome, request.frame, token)
+        if request.unmarked is None:
+            return RecheckResult(request, prediction, success)
+        unmarked = self._rejudged(request.outcome, request.unmarked, token)
+        return RecheckResult(request, prediction, success, *unmarked)
+
+    def _rejudged(
+        self, outcome: AttackOutcome, frame: Frame, token: CancelToken
+    ) -> tuple[Prediction, bool]:
+        model = self.model(outcome.request.model)
+        image = self._input(frame, plan_input(model.card.preprocessing, frame))
+        prediction = self._judge(model, image, token)
+        return prediction, _achieved(
+            model, outcome.request.objective, prediction, outcome.reference
         )
 
     def _second(
@@ -229,7 +248,7 @@ class Engine:
             )
         return maps[0]
 
-    def _input(self, frame: Any, plan: InputPlan) -> torch.Tensor:
+    def _input(self, frame: Frame, plan: InputPlan) -> torch.Tensor:
         image = (model_input(frame, plan) * GRID).round() / GRID
         return image.to(self.device)
 
@@ -303,6 +322,15 @@ def versions() -> tuple[tuple[str, str], ...]:
     names = ("torchvision", "numpy", "pydicom")
     ours = (("medadv-desktop", __version__), ("torch", str(torch.__version__)))
     return ours + tuple((name, version(name)) for name in names)
+
+
+def _achieved(
+    model: DiagnosticModel, objective: Objective, prediction: Prediction, reference: tuple[int, ...]
+) -> bool:
+    labels = torch.tensor([reference] if model.card.multi_label else reference)
+    logits = torch.from_numpy(prediction.logits)[None]
+    cutoffs = None if model.cutoffs is None else model.cutoffs.cpu().double()
+    return bool(objective.achieved(logits, labels, cutoffs)[0])
 
 
 def _reference(

@@ -141,6 +141,35 @@ class AttackOutcome:
 
 
 @dataclass(frozen=True, eq=False)
+class RecheckRequest:
+    """Judge a frame against the goal of an attack that was carried over to it: a file exported
+    from the outcome. Answer: `RecheckResult`.
+
+    Attributes:
+        unmarked: the frame without the mark burned into it, None where there is no mark. A mark
+            alone may change a prediction.
+    """
+
+    outcome: AttackOutcome
+    frame: Frame
+    unmarked: Frame | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RecheckResult:
+    """What the attacked model says of the frame; `success`: the attack's goal is achieved there.
+
+    The same of the unmarked frame; None where there is no mark.
+    """
+
+    request: RecheckRequest
+    prediction: Prediction
+    success: bool
+    unmarked_prediction: Prediction | None = None
+    unmarked_success: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class FeatureRequest:
     """Feature maps of one layer on two model inputs (C×H×W). Answer: `FeatureResult`.
 
@@ -189,4 +218,4 @@ class EngineReady:
     versions: tuple[tuple[str, str], ...]
 
 
-Request = WarmUp | LoadRequest | PredictRequest | AttackRequest | FeatureRequest
+Request = WarmUp | LoadRequest | PredictRequest | AttackRequest | RecheckRequest | FeatureRequest

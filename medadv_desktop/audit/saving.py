@@ -6,6 +6,7 @@ Files of one outcome, in a folder of its own:
   that a later `predict` takes them as they are. What was judged is exactly what these hold.
 - ``perturbation.png``: adversarial minus original, in colour, for eyes only.
 - ``arrays.npz``: original, adversarial, perturbation as float32, C×H×W.
+- ``adversarial.dcm``: where it was asked for: the source with the perturbation carried back.
 - ``result.json``: settings, predictions, norms, seed, versions, fingerprints. `RESULT_VERSION`.
 """
 
@@ -31,10 +32,15 @@ from medadv_desktop.imaging.signed import render_signed
 RESULT_VERSION: Final = 1
 
 
-def save_outcome(outcome: AttackOutcome, folder: Path) -> tuple[Path, ...]:
+def save_outcome(
+    outcome: AttackOutcome, folder: Path, dicom: dict[str, Any] | None = None
+) -> tuple[Path, ...]:
     """Write an outcome into `folder`, which is made where it is missing.
 
     The JSON is written last: a folder that has it is complete.
+
+    Args:
+        dicom: what `dicom_export.describe_export` says of a DICOM file written before, or None.
 
     Raises:
         ExportError: a file cannot be written.
@@ -61,7 +67,7 @@ def save_outcome(outcome: AttackOutcome, folder: Path) -> tuple[Path, ...]:
         adversarial=outcome.adversarial,
         perturbation=delta,
     )
-    content = json.dumps(describe_outcome(outcome), indent=2, ensure_ascii=False)
+    content = json.dumps(describe_outcome(outcome) | {"dicom": dicom}, indent=2, ensure_ascii=False)
     write_atomically(folder / "result.json", content.encode())
     names = (*pictures, "perturbation.png", "arrays.npz", "result.json")
     return tuple(folder / name for name in names)

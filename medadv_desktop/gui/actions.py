@@ -1,120 +1,52 @@
 """Everything that can be done, declared once; menus, tool bar, palette and sheet come from here.
 
-Adding an action: one `ActionSpec` in `ACTIONS`.
+Adding an action: one `ActionSpec` in `ACTIONS`, or for the File menu in `file_actions.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QObject, QTimer, QUrl
-from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QObject, QTimer
+from PySide6.QtGui import QAction, QKeySequence
 
 from medadv_desktop.gui import icons
+from medadv_desktop.gui.action_spec import (
+    ATTACK,
+    HELP,
+    MENUS,
+    MODEL,
+    VIEW,
+    ActionSpec,
+    tr,
+)
+from medadv_desktop.gui.file_actions import FILE_ACTIONS
+from medadv_desktop.gui.viewing_actions import (
+    CINE_ACTIONS,
+    MEASURE_ACTIONS,
+    MEMORY_ACTION,
+    OVERLAY_ACTIONS,
+    WINDOW_ACTIONS,
+)
 
 if TYPE_CHECKING:
     from medadv_desktop.gui.main_window import MainWindow
 
-CONTEXT = "Actions"
-MENUS = (
-    QT_TRANSLATE_NOOP("Actions", "&File"),
-    QT_TRANSLATE_NOOP("Actions", "&View"),
-    QT_TRANSLATE_NOOP("Actions", "&Model"),
-    QT_TRANSLATE_NOOP("Actions", "&Attack"),
-    QT_TRANSLATE_NOOP("Actions", "&Help"),
-)
-FILE, VIEW, MODEL, ATTACK, HELP = MENUS
-
-
-def always(_window: MainWindow) -> str:
-    """Nothing stands in the way."""
-    return ""
-
-
-@dataclass(frozen=True)
-class ActionSpec:
-    """One thing that can be done.
-
-    Attributes:
-        id: never changes: tests, settings and documentation name it.
-        text, tip: marked for translation in the context "Actions".
-        menu: one of `MENUS`.
-        group: a line is drawn in the menu where it changes.
-        run: does it.
-        blocked: why it cannot be done now, translated; "" if it can.
-        checked: for something that is on or off: which.
-        shortcuts: as `QKeySequence` reads them; the first is shown.
-        on_tool_bar: it has a button there.
-        contexts: the context menus that offer it, by name: "study", "unreadable", "viewer".
-    """
-
-    id: str
-    text: str
-    menu: str
-    group: int
-    run: Callable[[MainWindow], None]
-    tip: str = ""
-    icon: str = ""
-    shortcuts: tuple[str, ...] = ()
-    blocked: Callable[[MainWindow], str] = always
-    checked: Callable[[MainWindow], bool] | None = None
-    on_tool_bar: bool = False
-    contexts: tuple[str, ...] = ()
-
-
-def tr(text: str) -> str:
-    """A text of this module in the user's language."""
-    return QCoreApplication.translate(CONTEXT, text)
+__all__ = [
+    "ACTIONS",
+    "MENUS",
+    "VIEW",
+    "ActionSet",
+    "ActionSpec",
+    "described",
+    "keys_of",
+    "plain_text",
+    "tr",
+]
 
 
 def _no_frame(window: MainWindow) -> str:
     return "" if window.bench.case.frame is not None else tr("No image is open")
-
-
-def _no_outcome(window: MainWindow) -> str:
-    return "" if window.bench.case.outcome is not None else tr("There is no result yet")
-
-
-def _nothing_open(window: MainWindow) -> str:
-    return "" if not window.bench.studies.empty else tr("Nothing is open")
-
-
-def _no_study(window: MainWindow) -> str:
-    return "" if window.bench.studies.current is not None else tr("No study is open")
-
-
-def _file_at_hand(window: MainWindow) -> Path | None:
-    """The file that is marked among those not opened, else the one that is looked at."""
-    studies = window.bench.studies
-    if studies.marked is not None:
-        return studies.marked.path
-    return studies.current.instance.path if studies.current is not None else None
-
-
-def _no_file(window: MainWindow) -> str:
-    return "" if _file_at_hand(window) else tr("No file is looked at")
-
-
-def _all_opened(window: MainWindow) -> str:
-    return "" if window.bench.studies.unreadable else tr("Every file was opened")
-
-
-def _copy_path(window: MainWindow) -> None:
-    QGuiApplication.clipboard().setText(str(_file_at_hand(window)))
-
-
-def _show_in_folder(window: MainWindow) -> None:
-    path = _file_at_hand(window)
-    if path is not None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
-
-
-def _copy_reasons(window: MainWindow) -> None:
-    lines = (f"{u.path}: {u.reason}\n" for u in window.bench.studies.unreadable)
-    QGuiApplication.clipboard().setText("".join(lines))
 
 
 def _nothing_runs(window: MainWindow) -> str:
@@ -133,126 +65,17 @@ def _toggle_invert(window: MainWindow) -> None:
     window.bench.view.set_invert(not window.bench.view.invert)
 
 
+def _toggle_privacy(window: MainWindow) -> None:
+    privacy = window.controller.privacy
+    privacy.set_masked(not privacy.masked)
+
+
 def _toggle_theme(window: MainWindow) -> None:
     window.bench.theme.set_mode("light" if window.bench.theme.is_dark else "dark")
 
 
 ACTIONS: tuple[ActionSpec, ...] = (
-    ActionSpec(
-        "open-file",
-        QT_TRANSLATE_NOOP("Actions", "&Open files…"),
-        FILE,
-        0,
-        lambda w: w.ask_for_files(),
-        QT_TRANSLATE_NOOP("Actions", "Open DICOM, PNG, JPEG, BMP or TIFF files"),
-        "open-file",
-        ("Ctrl+O",),
-        on_tool_bar=True,
-    ),
-    ActionSpec(
-        "open-folder",
-        QT_TRANSLATE_NOOP("Actions", "Open &folder…"),
-        FILE,
-        0,
-        lambda w: w.ask_for_folder(),
-        QT_TRANSLATE_NOOP("Actions", "Open everything readable in a folder and those below it"),
-        "open-folder",
-        ("Ctrl+Shift+O",),
-        on_tool_bar=True,
-    ),
-    ActionSpec(
-        "save-result",
-        QT_TRANSLATE_NOOP("Actions", "&Save result…"),
-        FILE,
-        1,
-        lambda w: w.ask_where_to_save(),
-        QT_TRANSLATE_NOOP("Actions", "Save images, exact arrays and a JSON of the last attack"),
-        "save",
-        ("Ctrl+S",),
-        _no_outcome,
-        on_tool_bar=True,
-    ),
-    ActionSpec(
-        "close-study",
-        QT_TRANSLATE_NOOP("Actions", "&Close study"),
-        FILE,
-        2,
-        lambda w: w.controller.close_study(),
-        QT_TRANSLATE_NOOP("Actions", "Take the study that is looked at off the list"),
-        "remove",
-        ("Ctrl+W",),
-        _no_study,
-        contexts=("study",),
-    ),
-    ActionSpec(
-        "copy-path",
-        QT_TRANSLATE_NOOP("Actions", "Copy &path"),
-        FILE,
-        1,
-        _copy_path,
-        QT_TRANSLATE_NOOP("Actions", "Copy the path of the file that is looked at or marked"),
-        "copy",
-        ("Ctrl+Shift+C",),
-        _no_file,
-        contexts=("study", "unreadable"),
-    ),
-    ActionSpec(
-        "show-in-folder",
-        QT_TRANSLATE_NOOP("Actions", "Show in f&older"),
-        FILE,
-        1,
-        _show_in_folder,
-        QT_TRANSLATE_NOOP("Actions", "Open the folder of the file in the system's file browser"),
-        "link",
-        (),
-        _no_file,
-        contexts=("study", "unreadable"),
-    ),
-    ActionSpec(
-        "copy-reasons",
-        QT_TRANSLATE_NOOP("Actions", "Copy what was not op&ened"),
-        FILE,
-        2,
-        _copy_reasons,
-        QT_TRANSLATE_NOOP("Actions", "Copy the list of files that were not opened, with reasons"),
-        "copy",
-        (),
-        _all_opened,
-        contexts=("unreadable",),
-    ),
-    ActionSpec(
-        "forget-unreadable",
-        QT_TRANSLATE_NOOP("Actions", "&Hide what was not opened"),
-        FILE,
-        2,
-        lambda w: w.bench.studies.clear_unreadable(),
-        QT_TRANSLATE_NOOP("Actions", "Take files that were not opened off the list"),
-        "remove",
-        (),
-        _all_opened,
-        contexts=("unreadable",),
-    ),
-    ActionSpec(
-        "close-all",
-        QT_TRANSLATE_NOOP("Actions", "Close &all"),
-        FILE,
-        2,
-        lambda w: w.controller.close_all(),
-        QT_TRANSLATE_NOOP("Actions", "Take everything off the list"),
-        "close",
-        ("Ctrl+Shift+W",),
-        _nothing_open,
-    ),
-    ActionSpec(
-        "quit",
-        QT_TRANSLATE_NOOP("Actions", "&Quit"),
-        FILE,
-        3,
-        lambda w: w.close(),
-        QT_TRANSLATE_NOOP("Actions", "Stop what is running and leave"),
-        "quit",
-        ("Ctrl+Q",),
-    ),
+    *FILE_ACTIONS,
     ActionSpec(
         "fit",
         QT_TRANSLATE_NOOP("Actions", "&Fit"),
@@ -283,7 +106,9 @@ ACTIONS: tuple[ActionSpec, ...] = (
         VIEW,
         1,
         _toggle_invert,
-        QT_TRANSLATE_NOOP("Actions", "Swap light and dark, for eyes only: models see no difference"),
+        QT_TRANSLATE_NOOP(
+            "Actions", "Swap light and dark, for eyes only: models see no difference"
+        ),
         "invert",
         ("Ctrl+I",),
         _no_frame,
@@ -302,6 +127,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         _no_frame,
         on_tool_bar=True,
     ),
+    *WINDOW_ACTIONS,
     ActionSpec(
         "previous-frame",
         QT_TRANSLATE_NOOP("Actions", "&Previous frame"),
@@ -324,11 +150,24 @@ ACTIONS: tuple[ActionSpec, ...] = (
         ("Alt+Right", "Ctrl+PgDown"),
         _no_next,
     ),
+    *CINE_ACTIONS,
+    *OVERLAY_ACTIONS,
+    ActionSpec(
+        "show-patient-data",
+        QT_TRANSLATE_NOOP("Actions", "Show patient &data"),
+        VIEW,
+        3,
+        _toggle_privacy,
+        QT_TRANSLATE_NOOP("Actions", "Names, dates and identifiers: hidden or shown everywhere"),
+        "eye",
+        ("Ctrl+Shift+D",),
+        checked=lambda w: not w.controller.privacy.masked,
+    ),
     ActionSpec(
         "dark-theme",
         QT_TRANSLATE_NOOP("Actions", "&Dark colours"),
         VIEW,
-        3,
+        4,
         _toggle_theme,
         QT_TRANSLATE_NOOP("Actions", "Light on dark, or dark on light"),
         "theme-dark",
@@ -339,7 +178,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "system-theme",
         QT_TRANSLATE_NOOP("Actions", "Colours of the &system"),
         VIEW,
-        3,
+        4,
         lambda w: w.bench.theme.set_mode("system"),
         QT_TRANSLATE_NOOP("Actions", "Dark when the system is dark"),
         "theme-system",
@@ -349,12 +188,14 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "reset-layout",
         QT_TRANSLATE_NOOP("Actions", "Reset &layout"),
         VIEW,
-        4,
+        5,
         lambda w: w.reset_layout(),
         QT_TRANSLATE_NOOP("Actions", "Put all panels back where they came from"),
         "layout",
         ("Ctrl+Shift+R",),
     ),
+    MEMORY_ACTION,
+    *MEASURE_ACTIONS,
     ActionSpec(
         "open-model",
         QT_TRANSLATE_NOOP("Actions", "Open &model…"),
@@ -524,4 +365,3 @@ def described(action: QAction, spec: ActionSpec, reason: str) -> str:
     if reason:
         lines.append(tr("Not now: {reason}.").format(reason=reason))
     return "\n".join(lines)
-

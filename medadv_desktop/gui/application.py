@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -71,9 +72,7 @@ def main() -> None:
     sys.exit(run_window([a for a in sys.argv[1:] if not a.startswith("-")]))
 
 
-def run_window(
-    paths: Sequence[Path | str] = (), model: str = "", device: str = "auto"
-) -> int:
+def run_window(paths: Sequence[Path | str] = (), model: str = "", device: str = "auto") -> int:
     """Open the window and stay until it is closed.
 
     Args:
@@ -227,7 +226,9 @@ class ExceptionReporter(QObject):
         self._before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
         self.caught.connect(self._show, Qt.ConnectionType.QueuedConnection)
         sys.excepthook = self._on_exception
-        threading.excepthook = lambda a: self._on_exception(a.exc_type, a.exc_value, a.exc_traceback)
+        threading.excepthook = lambda a: self._on_exception(
+            a.exc_type, a.exc_value, a.exc_traceback
+        )
         sys.unraisablehook = lambda a: self._on_exception(a.exc_type, a.exc_value, a.exc_traceback)
 
     def remove(self) -> None:
@@ -259,10 +260,8 @@ def _install_translations(app: QApplication) -> None:
     """Qt's own texts and ours, in the language of the system where there is one."""
     locale = QLocale()
     folders = [("qtbase", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath))]
-    try:
+    with suppress(FileNotFoundError):  # nothing but English is shipped
         folders.append(("medadv", str(resource("translations"))))
-    except FileNotFoundError:  # nothing but English is shipped
-        pass
     for name, folder in folders:
         translator = QTranslator(app)
         if translator.load(locale, name, "_", folder):

@@ -44,6 +44,11 @@ class Background(JobSignals):
     def idle(self) -> bool:
         return not self._tokens
 
+    @property
+    def stopping(self) -> bool:
+        """`stop` was called: nothing new should be handed in."""
+        return self._stopping
+
     def submit(self, work: Work, urgency: Urgency) -> int:
         """Hand in a call; returns the id that its signals carry."""
         job_id = next(job_ids)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint, QSettings, Signal
+from PySide6.QtCore import QObject, QPoint, QSettings, QTimer, Signal
 
 from medadv_desktop.attacks.attack import AttackPreview
 from medadv_desktop.attacks.objectives import Untargeted
@@ -29,16 +27,20 @@ from medadv_desktop.errors import MedAdvError
 from medadv_desktop.gui.background import Urgency
 from medadv_desktop.gui.bridge import ComputeBridge
 from medadv_desktop.gui.desk import Audience, JobDesk
+from medadv_desktop.gui.exporting import Exporter
 from medadv_desktop.gui.messages import Notices
 from medadv_desktop.gui.opener import Opener
-from medadv_desktop.gui.opening import read
+from medadv_desktop.gui.prefetch import Prefetcher
 from medadv_desktop.gui.recent import RecentPaths
 from medadv_desktop.gui.running import Failure
 from medadv_desktop.gui.state.case import Case
+from medadv_desktop.gui.state.engine import EngineStage, EngineState
 from medadv_desktop.gui.state.jobs import JobList
 from medadv_desktop.gui.state.log import Level, LogLines
+from medadv_desktop.gui.state.privacy import Privacy
 from medadv_desktop.gui.state.studies import Position, StudyList
 from medadv_desktop.gui.state.view import ViewState
+from medadv_desktop.gui.tag_reading import TagReader
 from medadv_desktop.imaging.frame import Frame, Instance
 from medadv_desktop.models.library import BrokenEntry, LibraryEntry, find, library
 
@@ -47,20 +49,8 @@ if TYPE_CHECKING:
     from medadv_desktop.models.card import ModelCard
 
 
-class EngineStage(StrEnum):
-    WAITING = "waiting"
-    LOADING = "loading"
-    READY = "ready"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class EngineState:
-    """What the status bar says of the engine. `ready` is None unless it is."""
-
-    stage: EngineStage = EngineStage.WAITING
-    ready: EngineReady | None = None
-    reason: str = ""
+_SETTLING_MS = 100
+"""A frame that comes before the last one was predicted waits so long for a further one."""
 
 
 class Controller(QObject):
@@ -78,6 +68,12 @@ class Controller(QObject):
         notices: messages for the strip on top of the window.
         recent: what was opened lately.
         background: the threads for files; thumbnails use it too.
+        prefetcher: keeps frames within a bound, and reads those that will be wanted.
+        imports: what became of every file that was looked at.
+        privacy: whether patient data is in sight.
+        tags: the elements of the file at hand.
+        exporter: writes what is looked at.
+        settings: what is remembered between sessions.
     """
 
     engine_changed = Signal()
@@ -101,14 +97,20 @@ class Controller(QObject):
         super().__init__(parent)
         self._studies, self._case, self._view = studies, case, view
         self._jobs, self._log = jobs, log
+        self.settings = settings
         self.notices = Notices(self)
         self.notices.added.connect(lambda n: log.add(n.text, n.level, n.details))
         self.recent = RecentPaths(settings, self)
         self._desk = JobDesk(jobs, log, self.notices, bridge or ComputeBridge(), self)
         self._desk.stopped.connect(self.stopped)
         self.background = self._desk.background
+        self.privacy = Privacy(settings, self)
+        self.prefetcher = Prefetcher(studies, case, self.background, settings, self)
         self._opener = Opener(studies, self._desk, log, self.notices, self.recent, self)
         self._opener.found_first.connect(self.select)
+        self.imports = self._opener.imports
+        self.tags = TagReader(studies, self.privacy, self._desk, self)
+        self.exporter = Exporter(case, self.privacy, self._desk, self.notices, self._compute, self)
         self.engine = EngineState()
         self.models: tuple[LibraryEntry | BrokenEntry, ...] = ()
         self._frame_job: int | None = None
@@ -119,6 +121,9 @@ class Controller(QObject):
         self._attack_first: Path | None = None
         self._opened_models: set[Path] = set()
         self._settings_error = ""
+        self._settling = QTimer(self, singleShot=True)
+        self._settling.timeout.connect(self._predict)
+        self._settling.timeout.connect(self._predict_second)
         view.frame_step.connect(self.step_frame)
         for changed in (case.frame_changed, case.model_changed, case.attack_changed):
             changed.connect(self.ready_to_attack_changed)
@@ -254,6 +259,11 @@ class Controller(QObject):
         self._studies.set_current(position)
         self._drop(self._frame_job)
         self.cancel_attack()
+        frames, path = self.prefetcher.cache, instance.path
+        if (at_hand := frames.get(path, frame)) is not None:
+            self._frame_job = None
+            self._show(instance, at_hand)
+            return
         doing = self.tr("Reading {file}").format(file=instance.path.name)
 
         def ended() -> None:
@@ -268,7 +278,7 @@ class Controller(QObject):
             self._show(instance, pixels)
 
         audience = Audience(doing, shown, failed=failed, ended=ended)
-        job_id = self._desk.read(lambda *_: read(instance.path, frame), Urgency.FRAME, audience)
+        job_id = self._desk.read(lambda *_: frames.read(path, frame), Urgency.FRAME, audience)
         self._frame_job = job_id
 
     def step_frame(self, step: int) -> None:
@@ -280,16 +290,16 @@ class Controller(QObject):
     def close_study(self) -> None:
         """Close the study that is looked at."""
         current = self._studies.current
-        study = current and self._studies.study_of(current.instance)
-        if not study:
-            return
-        self._leave_frame()
-        self._studies.close(study)
+        if study := current and self._studies.study_of(current.instance):
+            self._leave_frame()
+            self._studies.close(study)
 
     def close_all(self) -> None:
-        """Close everything that is open."""
+        """Close everything that is open, and what is being opened."""
+        self._opener.stop()
         self._leave_frame()
         self._studies.clear()
+        self.imports.clear()
 
     # ------------------------------------------------------------------ attack and features
 
@@ -298,7 +308,7 @@ class Controller(QObject):
         return self._attack_job is not None
 
     def set_settings_error(self, error: str) -> None:
-        """Tell what is wrong with the attack's settings as they stand in the form; "" for nothing."""
+        """Tell what is wrong with the settings that stand in the form; "" for nothing."""
         if error != self._settings_error:
             self._settings_error = error
             self.ready_to_attack_changed.emit()
@@ -368,7 +378,7 @@ class Controller(QObject):
             self.ready_to_attack_changed.emit()
 
     def request_features(self, layer: str, channels: int = 8) -> None:
-        """Ask for the feature maps of a layer on what is at hand: the outcome, or the clean image."""
+        """Ask for the feature maps of a layer: of the outcome, else of the clean image."""
         case = self._case
         case.set_layer(layer)
         self._drop(self._feature_job)
@@ -390,21 +400,7 @@ class Controller(QObject):
 
     def save_outcome(self, folder: Path) -> None:
         """Write the outcome into a folder."""
-        outcome = self._case.outcome
-        if outcome is None:
-            return
-
-        def write(*_: object) -> tuple[Path, ...]:
-            from medadv_desktop.audit.saving import save_outcome
-
-            return save_outcome(outcome, folder)
-
-        def saved(paths: tuple[Path, ...]) -> None:
-            text = self.tr("%n file(s) saved in {folder}", None, len(paths)).format(folder=folder)
-            self.notices.add(text, Level.INFO, "\n".join(str(p) for p in paths))
-
-        doing = self.tr("Saving the result")
-        self._desk.read(write, Urgency.SCAN, Audience(doing, saved), listed=True)
+        self.exporter.save_outcome(folder)
 
     # ------------------------------------------------------------------ jobs
 
@@ -423,6 +419,7 @@ class Controller(QObject):
 
     def stop(self) -> None:
         """Stop everything for good. Returns at once; `stopped` follows."""
+        self._settling.stop()
         self._opener.forget_wishes()
         self._desk.stop()
 
@@ -447,9 +444,7 @@ class Controller(QObject):
             # Only a cancel leaves it at that; the next request loads the engine all the same.
             self._set_engine(EngineState())
 
-        audience = Audience(
-            title, self._engine_ready, failed=self._engine_failed, ended=ended
-        )
+        audience = Audience(title, self._engine_ready, failed=self._engine_failed, ended=ended)
         self._compute(WarmUp(), audience)
 
     def _set_engine(self, state: EngineState) -> None:
@@ -517,8 +512,9 @@ class Controller(QObject):
         self._case.set_frame(instance, frame, self._labels_of(instance))
         for note in frame.notes:
             self._log.add(f"{instance.path.name}: {note}")
-        self._predict()
-        self._predict_second()
+        hurried = bool(self._predict_jobs) or self._settling.isActive()
+        self._cancel_predictions()
+        self._settling.start(_SETTLING_MS if hurried else 0)
 
     def _prepare(self, demo: DemoImage) -> None:
         """Put model and attack of a demo image in place."""
@@ -532,6 +528,7 @@ class Controller(QObject):
         self._drop(self._frame_job)
         self._frame_job = None
         self.cancel_attack()
+        self._settling.stop()
         self._cancel_predictions()
         self._studies.set_current(None)
         self._case.set_frame(None, None)

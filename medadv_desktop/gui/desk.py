@@ -70,7 +70,9 @@ class JobDesk(QObject):
             source.finished.connect(self._on_finished)
             source.failed.connect(self._on_failed)
             source.cancelled.connect(self._on_cancelled)
-            source.stopped.connect(self._on_stopped)
+        self._computing_ended = False
+        self.bridge.stopped.connect(self._on_bridge_stopped)
+        self.background.stopped.connect(self._tell_when_stopped)
 
     def compute(self, request: Request, audience: Audience, device: str) -> int:
         """Queue a request for the engine; `device` is what the list of jobs says."""
@@ -146,6 +148,11 @@ class JobDesk(QObject):
         self._cancelled.discard(job_id)
         return None if unheard else audience
 
-    def _on_stopped(self) -> None:
-        if not self.bridge.running and self.background.idle:
+    def _on_bridge_stopped(self) -> None:
+        # Not asked of the thread: it may have ended while its last signals are still on their way.
+        self._computing_ended = True
+        self._tell_when_stopped()
+
+    def _tell_when_stopped(self) -> None:
+        if self._computing_ended and self.background.idle:
             self.stopped.emit()

@@ -84,7 +84,7 @@ def _map(path: Path) -> None:
         search_beside_it = 0x1100  # LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | ..._DEFAULT_DIRS
         load(str(path), None, search_beside_it)
         return
-    # Not ctypes.CDLL(path): in Python 3.11 that keeps the interpreter lock, a foreign call does not.
+    # Not ctypes.CDLL(path): in Python 3.11 it keeps the interpreter lock, a foreign call does not.
     load = ctypes.CDLL(None).dlopen
     load.argtypes = [ctypes.c_char_p, ctypes.c_int]
     load.restype = ctypes.c_void_p

@@ -9,7 +9,7 @@ from typing import Literal
 from PySide6.QtCore import QByteArray, QSettings, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Rises when docks come or go, so that an old layout is not half restored."""
 
 _STATE, _GEOMETRY, _VERSION = "layout/state", "layout/geometry", "layout/version"
@@ -99,7 +99,9 @@ def _share_out(
     bottom: list[QDockWidget],
 ) -> None:
     width, height = window.width(), window.height()
-    shares = [(dock, _LEFT_SHARE) for dock in left[:1]] + [(dock, _RIGHT_SHARE) for dock in right[:1]]
+    shares = [(dock, _LEFT_SHARE) for dock in left[:1]] + [
+        (dock, _RIGHT_SHARE) for dock in right[:1]
+    ]
     upper = viewers[::2]
     rest = (1 - sum(share for _, share in shares)) / max(len(upper), 1)
     shares += [(dock, rest) for dock in upper]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QPoint, QSettings, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
@@ -20,12 +20,17 @@ from PySide6.QtWidgets import (
 from medadv_desktop.gui import icons, layout
 from medadv_desktop.gui.about import AboutDialog
 from medadv_desktop.gui.actions import MENUS, VIEW, ActionSet, tr
+from medadv_desktop.gui.asking import FOLDER_KEY, ask_where_to_write
 from medadv_desktop.gui.docks import dock_specs
 from medadv_desktop.gui.docks.spec import DockSpec, Workbench
+from medadv_desktop.gui.export_dialogs import DicomDialog, PictureDialog
+from medadv_desktop.gui.exporting import DicomOptions
 from medadv_desktop.gui.messages import MessageBar
 from medadv_desktop.gui.palette import CommandPalette, ShortcutSheet
+from medadv_desktop.gui.state.log import Level
 from medadv_desktop.gui.status import StatusBar
 from medadv_desktop.gui.theme import ICON
+from medadv_desktop.gui.viewers.canvas import ImageCanvas
 
 DEFAULT_SIZE = (1280, 800)
 
@@ -75,6 +80,8 @@ class MainWindow(QMainWindow):
         dialog.setNameFilters(
             [
                 self.tr("Images (*.dcm *.dicom *.ima *.png *.jpg *.jpeg *.bmp *.tif *.tiff)"),
+                self.tr("Volumes (*.nii *.nii.gz *.mha *.mhd *.nrrd *.nhdr)"),
+                self.tr("Discs and archives (DICOMDIR *.zip)"),
                 self.tr("All files (*)"),
             ]
         )
@@ -103,6 +110,58 @@ class MainWindow(QMainWindow):
             self.tr("Save the result into a folder"), QFileDialog.FileMode.Directory
         )
         self._ask(dialog, lambda paths: self.controller.save_outcome(_fresh(Path(paths[0]) / name)))
+
+    def ask_how_to_export_picture(self) -> None:
+        """Which viewer, with or without what lies over it; then where to."""
+        panes = {d.windowTitle(): d.widget() for d in self.docks.values() if d.isVisible()}
+        canvases = {
+            title: pane.canvas
+            for title, pane in panes.items()
+            if isinstance(getattr(pane, "canvas", None), ImageCanvas)
+            and pane.canvas.isVisible()
+            and pane.canvas.picture is not None
+        }
+        if not canvases:
+            self.controller.notices.add(self.tr("No viewer shows an image"), Level.WARNING)
+            return
+        dialog = PictureDialog(canvases, not self.controller.privacy.masked, self)
+
+        def chosen(image: QImage) -> None:
+            self._ask_where(
+                self.tr("Export image as shown"),
+                "image.png",
+                self.tr("PNG image (*.png)"),
+                lambda path: self.controller.exporter.write_picture(image, path),
+            )
+
+        dialog.chosen.connect(chosen)
+        dialog.open()
+
+    def ask_where_to_export_arrays(self) -> None:
+        self._ask_where(
+            self.tr("Export exact arrays"),
+            "arrays.npz",
+            self.tr("NumPy arrays (*.npz)"),
+            self.controller.exporter.write_arrays,
+        )
+
+    def ask_how_to_export_dicom(self) -> None:
+        """With which marks; then where to."""
+        outcome = self.bench.case.outcome
+        if outcome is None:
+            return
+        dialog = DicomDialog(outcome, self)
+
+        def chosen(options: DicomOptions) -> None:
+            self._ask_where(
+                self.tr("Export adversarial DICOM"),
+                "adversarial.dcm",
+                self.tr("DICOM (*.dcm)"),
+                lambda path: self.controller.exporter.write_dicom(path, options),
+            )
+
+        dialog.chosen.connect(chosen)
+        dialog.open()
 
     def show_palette(self) -> None:
         CommandPalette(self.actions_.actions.values(), self).open()
@@ -244,7 +303,14 @@ class MainWindow(QMainWindow):
             bench.studies.marked_changed,
             bench.jobs.busy_changed,
             bench.view.window_changed,
+            bench.view.tool_changed,
+            bench.view.overlays_changed,
+            bench.view.cine.changed,
+            bench.view.cine.place_changed,
+            bench.view.measurements.changed,
+            bench.view.measurements.selected_changed,
             bench.theme.changed,
+            self.controller.privacy.changed,
         ):
             changed.connect(self.actions_.refresh_soon)
         self.actions_.refresh()
@@ -275,8 +341,11 @@ class MainWindow(QMainWindow):
         groups[self.tr("Panels")] = self._toggles()
         return groups
 
+    def _ask_where(self, title: str, name: str, kind: str, then: Callable[[Path], None]) -> None:
+        ask_where_to_write(self, self._settings, title, name, (kind,), then)
+
     def _file_dialog(self, title: str, mode: QFileDialog.FileMode) -> QFileDialog:
-        dialog = QFileDialog(self, title, str(self._settings.value("files/folder", "")))
+        dialog = QFileDialog(self, title, str(self._settings.value(FOLDER_KEY, "")))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setFileMode(mode)
         return dialog
@@ -286,7 +355,7 @@ class MainWindow(QMainWindow):
 
         def chosen(paths: list[str]) -> None:
             if paths:
-                self._settings.setValue("files/folder", str(Path(paths[0]).parent))
+                self._settings.setValue(FOLDER_KEY, str(Path(paths[0]).parent))
                 then(paths)
 
         dialog.filesSelected.connect(chosen)

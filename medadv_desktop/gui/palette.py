@@ -101,9 +101,7 @@ class CommandPalette(QDialog):
 class ShortcutSheet(QDialog):
     """Every action with its keys, by menu."""
 
-    def __init__(
-        self, groups: dict[str, list[QAction]], parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, groups: dict[str, list[QAction]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

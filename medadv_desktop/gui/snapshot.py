@@ -1,4 +1,4 @@
-"""``python -m medadv_desktop.gui.snapshot FOLDER PICTURE``: the window after the demo, as a picture.
+"""``python -m medadv_desktop.gui.snapshot FOLDER PICTURE``: the window after the demo, a picture.
 
 It is the real window doing the real job; with QT_QPA_PLATFORM=offscreen no display is needed.
 """
@@ -8,10 +8,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
 
+from medadv_desktop.audit.demo import DemoImage, write_demo_study
+from medadv_desktop.errors import ExportError
+from medadv_desktop.files import replacing
 from medadv_desktop.gui.application import Session, make_application, make_session, open_settings
 
 LONGEST_MS = 180_000
@@ -25,6 +29,7 @@ def main() -> int:
     parser.add_argument("picture", type=Path, help="the PNG to write")
     parser.add_argument("--theme", choices=("light", "dark"), default="dark")
     parser.add_argument("--size", default="1600x1000", help="of the window, in pixels")
+    parser.add_argument("--image", type=int, default=0, help="which image of the study, from 0")
     parser.add_argument("--second-model", default="", help="id of a second model")
     options = parser.parse_args()
     width, height = (int(part) for part in options.size.split("x"))
@@ -36,8 +41,10 @@ def main() -> int:
         session.window.resize(width, height)
         session.window.reset_layout()
         session.window.show()
-        photographer = _Photographer(session, options.picture, options.folder / "study")
-        photographer.start(options.second_model)
+        images = write_demo_study(options.folder / "study")
+        chosen = images[options.image % len(images)]
+        photographer = _Photographer(session, options.picture)
+        photographer.start((chosen, *(i for i in images if i is not chosen)), options.second_model)
         app.exec()
         session.tap.remove()
     if photographer.reason:
@@ -52,8 +59,8 @@ class _Photographer:
         reason: why there is no picture; "" if there is one.
     """
 
-    def __init__(self, session: Session, picture: Path, study: Path) -> None:
-        self._session, self._picture, self._study = session, picture, study
+    def __init__(self, session: Session, picture: Path) -> None:
+        self._session, self._picture = session, picture
         self._case, self._controller = session.bench.case, session.bench.controller
         self.reason = ""
         self._settled = QTimer(interval=_SETTLED_MS, singleShot=True)
@@ -61,7 +68,8 @@ class _Photographer:
         self._late = QTimer(interval=LONGEST_MS, singleShot=True)
         self._late.timeout.connect(lambda: self._give_up("the demo took too long"))
 
-    def start(self, second_model: str) -> None:
+    def start(self, images: Sequence[DemoImage], second_model: str) -> None:
+        """Open the images and attack the first."""
         app = make_application()
         self._controller.stopped.connect(app.quit)
         self._controller.notices.added.connect(lambda notice: self._give_up(notice.text))
@@ -70,7 +78,7 @@ class _Photographer:
         self._controller.warm_up()
         if second_model:
             self._controller.choose_second_model(second_model)
-        self._controller.open_demo(self._study, attack=True)
+        self._controller.open_demo_images(images, attack=True)
 
     def _look(self) -> None:
         if self._case.outcome is not None and not self._session.bench.jobs.busy:
@@ -79,9 +87,13 @@ class _Photographer:
             self._settled.stop()
 
     def _take(self) -> None:
-        self._picture.parent.mkdir(parents=True, exist_ok=True)
-        if not self._session.window.grab().save(str(self._picture), "PNG"):
-            self.reason = f"{self._picture}: the picture cannot be written"
+        picture = self._session.window.grab()
+        try:
+            with replacing(self._picture) as temporary:
+                if not picture.save(str(temporary), "PNG"):
+                    self.reason = f"{self._picture}: the picture cannot be written"
+        except ExportError as error:
+            self.reason = str(error)
         self._leave()
 
     def _give_up(self, reason: str) -> None:

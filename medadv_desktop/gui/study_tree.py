@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum
+from itertools import groupby
 from pathlib import Path
 
 from PySide6.QtCore import (
@@ -14,65 +13,29 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QIcon, QPixmap
 
 from medadv_desktop.gui import icons
+from medadv_desktop.gui.state.privacy import Privacy
 from medadv_desktop.gui.state.studies import Position, StudyList
+from medadv_desktop.gui.study_labels import StudyLabels
+from medadv_desktop.gui.study_nodes import Kind, Node, Wanted
 from medadv_desktop.gui.theme import ICON, Theme
-from medadv_desktop.gui.thumbnails import SIDE, Thumbnails
-from medadv_desktop.imaging.frame import Instance, Unreadable
+from medadv_desktop.gui.thumbnails import Thumbnails
+from medadv_desktop.gui.tiles import TILE, tile
 
-TILE = 44
 _ROW, _TILE_ROW = 26, TILE + 6
+_KEPT_TILES = 2000
 NODE = Qt.ItemDataRole.UserRole
 Index = QModelIndex | QPersistentModelIndex
 
 
-class Kind(Enum):
-    ROOT = "root"
-    STUDY = "study"
-    SERIES = "series"
-    INSTANCE = "instance"
-    FRAME = "frame"
-    REFUSED = "not opened"
-    UNREADABLE = "unreadable"
-
-
-@dataclass(eq=False)
-class Node:
-    """One row. `key` stays the same when the tree is made anew.
-
-    Attributes:
-        value: study, series, instance, unreadable file, or the index of a frame.
-    """
-
-    kind: Kind
-    key: str
-    value: object
-    parent: Node | None
-    row: int = 0
-    children: list[Node] = field(default_factory=list)
-
-    def add(self, kind: Kind, key: str, value: object) -> Node:
-        child = Node(kind, key, value, self, len(self.children))
-        self.children.append(child)
-        return child
-
-    @property
-    def position(self) -> Position | None:
-        """The frame that a row stands for: its own, the first of an instance, else None."""
-        if self.kind is Kind.INSTANCE:
-            return Position(self.value, 0)
-        if self.kind is Kind.FRAME:
-            return Position(self.parent.value, self.value)
-        return None
-
-
 class StudyTree(QAbstractItemModel):
-    """Made anew whenever the studies change; rows appended at the end are inserted instead.
+    """Follows the list of studies: rows come and go where something changed, all others stay.
 
     Attributes:
         ratio: physical pixels to one device-independent pixel of the view.
+        following: rows come and go just now: where a view's mark moves, nobody moved it.
     """
 
     def __init__(
@@ -80,17 +43,22 @@ class StudyTree(QAbstractItemModel):
         studies: StudyList,
         thumbnails: Thumbnails,
         theme: Theme,
+        privacy: Privacy,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._studies, self._thumbnails, self._theme = studies, thumbnails, theme
+        self._labels = StudyLabels(privacy)
         self.ratio = 1.0
-        self._tiles: dict[Path, QIcon] = {}
-        self._instances: dict[Path, Node] = {}
-        self._root = self._built()
+        self.following = False
+        self._by_path: dict[Path, Node] = {}
+        self._covers: dict[Path, Node] = {}
+        self._tiles: dict[tuple[Path, str, bool], QIcon] = {}
+        self._root = Node((Kind.ROOT, "", studies), None, 0, self._made)
         studies.changed.connect(self._take_over)
         thumbnails.ready.connect(self._tile_ready)
-        theme.changed.connect(self._recolor)
+        theme.changed.connect(self._all_changed)
+        privacy.changed.connect(self._all_changed)
 
     # ------------------------------------------------------------------ the model's interface
 
@@ -104,29 +72,33 @@ class StudyTree(QAbstractItemModel):
         node = self.node(child).parent
         return QModelIndex() if node is None else self.index_of(node)
 
+    def hasChildren(self, parent: Index = QModelIndex()) -> bool:  # noqa: B008
+        return self.node(parent).has_children
+
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return len(self.node(parent).children)
 
     def columnCount(self, _parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 1
 
-    def flags(self, index: Index) -> Qt.ItemFlag:
+    def flags(self, _index: Index) -> Qt.ItemFlag:
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         node = self.node(index)
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(node)
+            return self._labels.text(node)
         if role == Qt.ItemDataRole.DecorationRole:
             return self._icon(node)
         if role == Qt.ItemDataRole.SizeHintRole:
-            return QSize(0, _TILE_ROW if node.kind is Kind.INSTANCE else _ROW)
+            tiled = node.kind in (Kind.INSTANCE, Kind.SERIES)
+            return QSize(0, _TILE_ROW if tiled else _ROW)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tip(node)
+            return self._labels.tip(node)
         if role == Qt.ItemDataRole.ForegroundRole and node.kind is Kind.UNREADABLE:
             return self._theme.color("muted" if node.value.skipped else "danger")
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return self._text(node).replace("\n", ", ")
+            return self._labels.spoken(node)
         if role == NODE:
             return node
         return None
@@ -143,113 +115,92 @@ class StudyTree(QAbstractItemModel):
 
     def index_at(self, position: Position) -> QModelIndex:
         """The row of a frame; invalid where it is not in the tree."""
-        node = self._instances.get(position.instance.path)
+        place = self._studies.place_of(position.instance)
+        if place is None or place.study >= len(self._root.children):
+            return QModelIndex()
+        node = self._root.children[place.study].children[place.series].below(place.instance)
         if node is None:
             return QModelIndex()
-        if node.children:
-            node = node.children[min(position.frame, len(node.children) - 1)]
+        if node.has_children:
+            node = node.below(position.frame) or node
         return self.index_of(node)
 
-    # ------------------------------------------------------------------ making the tree
+    # ------------------------------------------------------------------ following the list
 
-    def _built(self) -> Node:
-        root = Node(Kind.ROOT, "", None, None)
-        self._instances = {}
-        for study in self._studies.studies:
-            top = root.add(Kind.STUDY, f"study {study.uid}", study)
-            for series in study.series:
-                middle = top.add(Kind.SERIES, f"series {series.uid}", series)
-                for instance in series.instances:
-                    self._instances[instance.path] = _grown(middle, instance)
-        if self._studies.unreadable:
-            refused = root.add(Kind.REFUSED, "refused", None)
-            for file in self._studies.unreadable:
-                refused.add(Kind.UNREADABLE, f"file {file.path}", file)
-        return root
+    def _made(self, node: Node) -> None:
+        if node.kind is Kind.INSTANCE:
+            self._by_path[node.value.path] = node
 
     def _take_over(self) -> None:
-        old_nodes = self._instances
-        fresh = self._built()
-        fresh_nodes = self._instances
-        if self._is_continued(self._root, fresh):
-            self._instances = old_nodes
-            self._continue(self._root, fresh)
+        self.following = True
+        try:
+            self._follow(self._root)
+        finally:
+            self.following = False
+
+    def _follow(self, node: Node) -> None:
+        """Bring the rows below a node, as far as they were made, to what they are to be."""
+        if not node.is_grown:
             return
-        self.beginResetModel()
-        self._root, self._instances = fresh, fresh_nodes
-        self.endResetModel()
+        wanted = node.wanted()
+        keys = {key for _, key, _ in wanted}
+        for first, last in _runs([c.row for c in node.children if c.key not in keys])[::-1]:
+            self._remove(node, first, last)
+        kept = [c.key for c in node.children]
+        have = set(kept)
+        if kept != [key for _, key, _ in wanted if key in have]:
+            self._remove(node, 0, len(kept) - 1)
+            kept, have = [], set()
+        for first, last in _runs([i for i, w in enumerate(wanted) if w[1] not in have]):
+            self._insert(node, wanted, first, last)
+        for child, (_, _, value) in zip(node.children, wanted, strict=True):
+            if child.value is not value:
+                child.value = value
+                self._follow(child)
+                self._changed(child)
 
-    def _is_continued(self, old: Node, new: Node) -> bool:
-        """Whether `new` is `old` with rows added behind others, at any level."""
-        if len(new.children) < len(old.children):
-            return False
-        pairs = zip(old.children, new.children, strict=False)
-        return all(
-            a.key == b.key and (a.kind is Kind.INSTANCE or self._is_continued(a, b))
-            for a, b in pairs
-        )
+    def _remove(self, node: Node, first: int, last: int) -> None:
+        self.beginRemoveRows(self.index_of(node), first, last)
+        for child in node.children[first : last + 1]:
+            self._forget(child)
+        del node.children[first : last + 1]
+        _number(node.children)
+        self.endRemoveRows()
 
-    def _continue(self, old: Node, new: Node) -> None:
-        count = len(old.children)
-        for mine, fresh in zip(old.children, new.children, strict=False):
-            mine.value = fresh.value
-            if mine.kind is not Kind.INSTANCE:
-                self._continue(mine, fresh)
-        if len(new.children) > count:
-            parent = self.index_of(old)
-            self.beginInsertRows(parent, count, len(new.children) - 1)
-            for node in new.children[count:]:
-                node.parent = old
-                old.children.append(node)
-                self._remember(node)
-            self.endInsertRows()
-            if old.kind is not Kind.ROOT:
-                self.dataChanged.emit(parent, parent)
+    def _insert(self, node: Node, wanted: list[Wanted], first: int, last: int) -> None:
+        self.beginInsertRows(self.index_of(node), first, last)
+        fresh = [node.child(wanted[row], row) for row in range(first, last + 1)]
+        node.children[first:first] = fresh
+        _number(node.children)
+        self.endInsertRows()
 
-    def _remember(self, node: Node) -> None:
-        if node.kind is Kind.INSTANCE:
-            self._instances[node.value.path] = node
-        else:
+    def _forget(self, node: Node) -> None:
+        if node.kind is Kind.INSTANCE and self._by_path.get(node.value.path) is node:
+            del self._by_path[node.value.path]
+        if node.is_grown:
             for child in node.children:
-                self._remember(child)
+                self._forget(child)
 
-    # ------------------------------------------------------------------ what rows show
+    def _changed(self, node: Node) -> None:
+        index = self.index_of(node)
+        self.dataChanged.emit(index, index)
 
-    def _text(self, node: Node) -> str:
-        value = node.value
-        if node.kind is Kind.STUDY:
-            return value.description or self.tr("Study")
-        if node.kind is Kind.SERIES:
-            name = " ".join(t for t in (value.modality, value.description) if t)
-            return f"{name or self.tr('Series')} ({len(value.instances)})"
-        if node.kind is Kind.INSTANCE:
-            return f"{value.path.name}\n{_size(value)}"
-        if node.kind is Kind.FRAME:
-            return self.tr("Frame {number}").format(number=value + 1)
-        if node.kind is Kind.REFUSED:
-            return self.tr("Not opened ({count})").format(count=len(node.children))
-        return f"{value.path.name}: {value.reason}"
-
-    def _tip(self, node: Node) -> str:
-        value = node.value
-        if isinstance(value, Instance):
-            source = value.provenance
-            lines = (str(value.path), _size(value), value.photometric, source.transfer_syntax)
-            return "\n".join(line for line in lines if line)
-        if isinstance(value, Unreadable):
-            return f"{value.path}\n{value.reason}"
-        if node.kind is Kind.STUDY:
-            return value.uid
-        if node.kind is Kind.REFUSED:
-            return self.tr("Files that were looked at and not taken, each with its reason")
-        return self._text(node)
+    # ------------------------------------------------------------------ pictures
 
     def _icon(self, node: Node) -> QIcon | QPixmap | None:
-        """A tile for an image; for the rest a pixmap, which the view shows at its own size."""
+        """A tile for images; for the rest a pixmap, which the view shows at its own size."""
+        value = node.value
         if node.kind is Kind.INSTANCE:
-            return self._tile(node.value.path)
+            return self._tile(value.path, "", bool(value.notes))
+        if node.kind is Kind.SERIES:
+            cover = value.instances[len(value.instances) // 2].path
+            self._covers[cover] = node
+            count = len(value.instances) if len(value.instances) > 1 else value.instances[0].frames
+            return self._tile(cover, str(count) if count > 1 else "", bool(value.notes))
         if node.kind is Kind.STUDY:
             return self._small("study", "text")
+        if node.kind is Kind.OBJECT:
+            return self._small("object", "muted")
         if node.kind is Kind.REFUSED:
             return self._small("warning", "warning")
         if node.kind is Kind.UNREADABLE and not node.value.skipped:
@@ -259,54 +210,50 @@ class StudyTree(QAbstractItemModel):
     def _small(self, name: str, color: str) -> QPixmap:
         return icons.icon(name, self._theme, color).pixmap(QSize(ICON, ICON), self.ratio)
 
-    def _tile(self, path: Path) -> QIcon:
-        if path not in self._tiles:
+    def _tile(self, path: Path, count: str, noted: bool) -> QIcon:
+        key = path, count, noted
+        if key not in self._tiles:
             picture = self._thumbnails.get(path)
-            if picture is None:
-                return _tile(None, self._theme.color("image"))
-            self._tiles[path] = _tile(picture, self._theme.color("image"))
-        return self._tiles[path]
+            if picture is None:  # being made, or there is none
+                return tile(None, self._theme, count, noted)
+            if len(self._tiles) > _KEPT_TILES:
+                self._tiles.clear()
+            self._tiles[key] = tile(picture, self._theme, count, noted)
+        return self._tiles[key]
 
     def _tile_ready(self, path: Path) -> None:
-        node = self._instances.get(path)
-        if node is not None:
-            index = self.index_of(node)
-            self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])
+        for node in (self._by_path.get(path), self._covers.get(path)):
+            if node is not None and self._is_there(node):
+                index = self.index_of(node)
+                self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])
 
-    def _recolor(self) -> None:
-        if self._root.children:
-            last = self.index(len(self._root.children) - 1, 0)
-            self.dataChanged.emit(self.index(0, 0), last)
+    def _is_there(self, node: Node) -> bool:
+        while node.parent is not None:
+            siblings = node.parent.children
+            if node.row >= len(siblings) or siblings[node.row] is not node:
+                return False
+            node = node.parent
+        return node is self._root
 
-
-def _grown(series: Node, instance: Instance) -> Node:
-    node = series.add(Kind.INSTANCE, f"file {instance.path}", instance)
-    if instance.frames > 1:
-        for frame in range(instance.frames):
-            node.add(Kind.FRAME, f"frame {frame} {instance.path}", frame)
-    return node
-
-
-def _size(instance: Instance) -> str:
-    height, width = instance.size
-    text = f"{width} × {height}"
-    if instance.frames > 1:
-        text += f" × {instance.frames}"
-    return f"{text}, {instance.bits_stored} bit"
+    def _all_changed(self, node: Node | None = None) -> None:
+        node = node or self._root
+        if not node.is_grown or not node.children:
+            return
+        first, last = self.index_of(node.children[0]), self.index_of(node.children[-1])
+        self.dataChanged.emit(first, last)
+        for child in node.children:
+            self._all_changed(child)
 
 
-def _tile(picture: QPixmap | None, background: QColor) -> QIcon:
-    """A square with the picture in its middle, so that names stand below each other."""
-    tile = QPixmap(SIDE, SIDE)
-    tile.fill(background)
-    if picture is not None:
-        size = picture.size().scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio)
-        painter = QPainter(tile)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        left, top = (SIDE - size.width()) // 2, (SIDE - size.height()) // 2
-        painter.drawPixmap(left, top, size.width(), size.height(), picture)
-        painter.end()
-    icon = QIcon()
-    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
-        icon.addPixmap(tile, mode)
-    return icon
+def _runs(rows: list[int]) -> list[tuple[int, int]]:
+    """First and last of each run of consecutive numbers."""
+    runs = []
+    for _, members in groupby(enumerate(rows), lambda pair: pair[1] - pair[0]):
+        row = [number for _, number in members]
+        runs.append((row[0], row[-1]))
+    return runs
+
+
+def _number(nodes: list[Node]) -> None:
+    for row, node in enumerate(nodes):
+        node.row = row

@@ -33,6 +33,7 @@ _PICTURE = {
     "image_adversarial": "#ff9f5a",
     "crosshair": "#f2d04b",
     "region": "#4fc3d0",
+    "measure": "#9be07f",
 }
 
 _LIGHT = {

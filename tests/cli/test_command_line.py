@@ -32,7 +32,8 @@ def test_that_info_tells_what_a_file_holds(grey_png: Path, capsys: Output) -> No
 def test_that_info_as_json_lists_good_and_bad(grey_png: Path, capsys: Output) -> None:
     (grey_png.parent / "broken.png").write_bytes(grey_png.read_bytes()[:20])
     assert run(["info", "--json", str(grey_png.parent)]) == BAD_INPUT
-    found = {Path(e["path"]).name: e for e in json.loads(capsys.readouterr().out)}
+    content = json.loads(capsys.readouterr().out)
+    found = {Path(e["path"]).name: e for e in content["files"]}
     assert found["grey.png"]["outcome"] == "read"
     assert (found["grey.png"]["height"], found["grey.png"]["width"]) == (40, 48)
     assert found["broken.png"]["outcome"] == "failed"

@@ -18,6 +18,11 @@ NAMES = (
     "attack",
     "predictions",
     "features",
+    "histogram",
+    "measurements",
+    "planes",
+    "tags",
+    "import_report",
     "jobs",
     "log",
 )

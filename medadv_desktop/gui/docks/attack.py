@@ -343,7 +343,7 @@ class AttackPanel(QWidget):
         self.attack.setCurrentIndex(self.attack.findData(case.attack.name))
         self.summary.setText(_translated(case.attack.summary))
         self.attack.setToolTip(f"{_translated(case.attack.summary)}\n{case.attack.reference}")
-        if self._form_kind != type(case.attack):
+        if self._form_kind is not type(case.attack):
             self._make_settings(type(case.attack))
         if self.settings.values() != case.attack.model_dump():
             self.settings.set_value(case.attack)
@@ -369,7 +369,9 @@ class AttackPanel(QWidget):
             self.tr("Stop the attack (Esc)") if attacking else reason or self.tr("Ctrl+Return")
         )
         name = "cancel" if attacking else "run"
-        self.run.setIcon(icons.icon(name, self._bench.theme, "accent_text"))
+        icon = icons.icon(name, self._bench.theme, "accent_text")
+        if icon.cacheKey() != self.run.icon().cacheKey():  # an icon lays out the window anew
+            self.run.setIcon(icon)
         shown = "" if attacking else reason
         if not shown and self._controller.engine.stage is EngineStage.LOADING:
             shown = self.tr("The engine is still loading; the attack will wait for it")

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
 
-from medadv_desktop.imaging.frame import Window
+from medadv_desktop.gui.state.cine import Cine
+from medadv_desktop.gui.state.measurements import Measurements
+from medadv_desktop.imaging.frame import Voi
+from medadv_desktop.imaging.windowing import FileVoi, Manual, WindowPolicy
+
+TOOLS = ("window", "distance", "angle", "rectangle", "ellipse")
+"""What the left button does: drag the window, or draw one of the kinds of measurement."""
+
+OVERLAYS = ("scale-bar", "letters", "patient", "values", "crosshair", "measurements", "crop")
+"""What is drawn over images, each to be shown or not."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class ViewState(QObject):
     """What all viewers share: each shows it, and changes it for all.
 
     Signals:
-        window_changed: the window, or inversion.
+        window_changed: the policy of the window, or inversion.
         camera_changed: place or scale.
         amplification_changed: factor of the perturbation display.
         channel_changed: which channel of the perturbation is shown.
@@ -36,12 +45,15 @@ class ViewState(QObject):
         second_view_changed: which image the second model's viewer shows.
         smooth_changed: how enlarged pixels are drawn.
         probe_changed: the point under study.
+        tool_changed: the left button does something else.
+        overlays_changed: what is drawn over the images.
         frame_step: somebody asks for the frame that many further on.
+        presets_wanted: somebody asks for the menu of window presets.
         fit_requested, one_to_one_requested: all viewers fit their image, or show one source pixel
             on one screen pixel.
 
     Attributes:
-        window: in modality values; None means the frame's own default.
+        policy: how the window of each frame is chosen.
         invert: light and dark swapped, for eyes only.
         camera: None means that every viewer fits its image.
         amplification: the colour scale of the perturbation spans ± largest |δ| / amplification.
@@ -50,6 +62,11 @@ class ViewState(QObject):
         second_view: "clean" or "adversarial": what the second model's viewer shows.
         smooth: enlarged pixels are blended instead of shown as squares.
         probe: row and column in frame pixels (as in `Camera`), None where nothing is probed.
+        tool: one of `TOOLS`.
+        overlays: those of `OVERLAYS` that are shown.
+        several: the wheel goes through frames, of which there are several.
+        measurements: what was drawn, on all frames.
+        cine: plays the frames.
     """
 
     window_changed = Signal()
@@ -60,13 +77,16 @@ class ViewState(QObject):
     second_view_changed = Signal()
     smooth_changed = Signal()
     probe_changed = Signal()
+    tool_changed = Signal()
+    overlays_changed = Signal()
+    presets_wanted = Signal()
     frame_step = Signal(int)
     fit_requested = Signal()
     one_to_one_requested = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.window: Window | None = None
+        self.policy: WindowPolicy = FileVoi()
         self.invert = False
         self.camera: Camera | None = None
         self.amplification = 1.0
@@ -76,12 +96,27 @@ class ViewState(QObject):
         self.second_view = "adversarial"
         self.smooth = False
         self.probe: tuple[float, float] | None = None
+        self.tool = "window"
+        self.overlays = frozenset(OVERLAYS)
+        self.several = False
+        self.measurements = Measurements(self)
+        self.cine = Cine(self)
+        self.cine.step.connect(self.frame_step)
         self.fit_requested.connect(lambda: self.set_camera(None))
 
-    def set_window(self, window: Window | None) -> None:
-        if window != self.window:
-            self.window = window
+    @property
+    def window(self) -> Voi | None:
+        """The window set by hand, in modality values; None while a policy chooses it."""
+        return self.policy.voi if isinstance(self.policy, Manual) else None
+
+    def set_policy(self, policy: WindowPolicy) -> None:
+        if policy != self.policy:
+            self.policy = policy
             self.window_changed.emit()
+
+    def set_window(self, window: Voi | None) -> None:
+        """Set the window of all frames by hand; None goes back to what the file asks for."""
+        self.set_policy(FileVoi() if window is None else Manual(window))
 
     def set_invert(self, invert: bool) -> None:
         if invert != self.invert:
@@ -90,8 +125,8 @@ class ViewState(QObject):
 
     def reset_window(self) -> None:
         """Back to the frame's own window, not inverted."""
-        if self.window is not None or self.invert:
-            self.window, self.invert = None, False
+        if self.policy != FileVoi() or self.invert:
+            self.policy, self.invert = FileVoi(), False
             self.window_changed.emit()
 
     def set_camera(self, camera: Camera | None) -> None:
@@ -132,3 +167,22 @@ class ViewState(QObject):
         if probe != self.probe:
             self.probe = probe
             self.probe_changed.emit()
+
+    def set_tool(self, tool: str) -> None:
+        if tool != self.tool:
+            self.tool = tool
+            self.tool_changed.emit()
+
+    def set_overlay(self, overlay: str, shown: bool) -> None:
+        """Show one of `OVERLAYS`, or not."""
+        overlays = self.overlays | {overlay} if shown else self.overlays - {overlay}
+        self.set_overlays(overlays)
+
+    def set_overlays(self, overlays: frozenset[str]) -> None:
+        if overlays != self.overlays:
+            self.overlays = overlays
+            self.overlays_changed.emit()
+
+    def toggle_overlays(self) -> None:
+        """Show nothing but the image, or everything again."""
+        self.set_overlays(frozenset() if self.overlays else frozenset(OVERLAYS))

@@ -6,10 +6,11 @@ from PySide6.QtWidgets import QWidget
 
 from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.theme import font
+from medadv_desktop.gui.viewers.measured import statistics_on
 from medadv_desktop.gui.viewers.pane import ElidedLabel, Pane
 from medadv_desktop.gui.viewers.pictures import InputPicture
 from medadv_desktop.gui.viewers.probe import ProbeReading
-from medadv_desktop.gui.viewers.showing import adversarial_of, current_window, plan_of
+from medadv_desktop.gui.viewers.showing import adversarial_of, current_voi, plan_of
 from medadv_desktop.gui.viewers.wording import (
     input_text,
     measures,
@@ -17,6 +18,7 @@ from medadv_desktop.gui.viewers.wording import (
     translate,
     verdict_text,
 )
+from medadv_desktop.imaging.measuring import Region, RegionStatistics
 
 
 class AdversarialPane(Pane):
@@ -35,8 +37,8 @@ class AdversarialPane(Pane):
             self.set_caption("", "")
             self.result.setText("")
             return
-        window = current_window(case, view)
-        self.canvas.set_picture(InputPicture(image, plan, case.frame, window, view.invert))
+        voi = current_voi(case, view)
+        self.canvas.set_picture(InputPicture(image, plan, case.frame, voi, view.invert))
         size = size_text(image.shape[1:])
         if case.preview is not None:
             step = self.tr("Step {0} of {1}").format(case.preview.step, case.preview.steps)
@@ -45,6 +47,9 @@ class AdversarialPane(Pane):
         elif case.outcome is not None:
             self.set_caption(verdict_text(case.outcome.attacked), size, "adversarial")
             self.result.setText(measures(case.outcome))
+
+    def statistics(self, region: Region) -> RegionStatistics | None:
+        return statistics_on(self.case, "adversarial", region)
 
     def corner_notes(self, reading: ProbeReading | None) -> dict[str, str]:
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -19,14 +20,19 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from medadv_desktop.gui.state.case import Case
+from medadv_desktop.gui.state.measurements import Measurement
 from medadv_desktop.gui.state.view import Camera, ViewState
 from medadv_desktop.gui.theme import MEDIUM, SMALL, Theme, font
+from medadv_desktop.gui.viewers import marks, overlays
 from medadv_desktop.gui.viewers.camera import Projection, fitting
+from medadv_desktop.gui.viewers.hand import Hand
 from medadv_desktop.gui.viewers.pictures import Part, Picture, Region, to_image
 from medadv_desktop.gui.viewers.showing import (
+    as_window,
     aspect_of,
-    current_window,
+    current_voi,
     dragged_window,
+    frame_key,
     looks_inverted,
     own_window,
 )
@@ -35,6 +41,7 @@ _CROSS_GAP, _CROSS_ARM = 5, 15
 _WHEEL_STEP = 120  # Qt: eighths of a degree of one notch
 _ZOOM_PER_NOTCH = 1.2
 _PAN_BY_KEY = 40
+_FINE = 0.1  # share of a window drag that counts while Ctrl is held
 
 _TEXT_FLAGS = {
     "top-left": Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft,
@@ -47,8 +54,9 @@ _TEXT_FLAGS = {
 class ImageCanvas(QWidget):
     """Shows one picture in frame coordinates, linked with all others through the view state.
 
-    Left drag: window (pan, for colour). Middle drag, or left with Shift or Space: pan. Right drag:
-    zoom. Wheel: frames where there are several, else zoom; Ctrl and wheel: zoom. Double click: fit.
+    Left drag: window (pan, for colour), finely with Ctrl; or what the tool of the view draws; or a
+    measurement under the cursor. Middle drag, or left with Shift or Space: pan. Right drag: zoom.
+    Wheel: frames where there are several, else zoom; Ctrl and wheel: zoom. Double click: fit.
 
     Signals:
         notes_needed: place, size or point under study changed: corner texts may have to change.
@@ -67,7 +75,9 @@ class ImageCanvas(QWidget):
         self._message = ""
         self._outline: Region | None = None
         self._notes: dict[str, str] = {}
+        self._figures: Callable[[Measurement], tuple[str, ...]] = lambda _: ()
         self._drag: _Drag | None = None
+        self._hand = Hand(case, view)
         self._space = False
         self._wheel = 0
         self.setMinimumSize(140, 110)
@@ -81,19 +91,30 @@ class ImageCanvas(QWidget):
         view.camera_changed.connect(self._moved)
         view.one_to_one_requested.connect(self._one_to_one)
         view.probe_changed.connect(self._moved)
-        view.smooth_changed.connect(self.update)
+        for changed in (
+            view.smooth_changed,
+            view.overlays_changed,
+            view.measurements.changed,
+            view.measurements.selected_changed,
+        ):
+            changed.connect(self.update)
+        view.tool_changed.connect(self._hand.cancel)
+        case.frame_changed.connect(self._hand.cancel)
 
     def sizeHint(self) -> QSize:
         return QSize(340, 280)
 
     def _help(self) -> str:
         return self.tr(
-            "Drag with the left button: window (right: wider, up: brighter). "
+            "Drag with the left button: window (right: wider, up: brighter; with Ctrl: finely). "
+            "L: window, D: distance, A: angle, B: rectangle, E: ellipse; drag, or click each "
+            "point; Return sets a point at the probe. Drag a line or handle to change it, Delete "
+            "removes it. O: texts and marks over the image. "
             "Shift or Space and left button, or middle button: move. Right button: zoom. "
             "Wheel: frames, or zoom; with Ctrl always zoom. Double click or F: fit. 1: one to one. "
             "I: invert. R: the file's window. S: blend enlarged pixels. Arrows: move. "
             "Shift and arrows: step the probe. "
-            "Page up and down: frames."
+            "Page up and down, Home and End: frames. P: play. W: window presets."
         )
 
     def set_picture(self, picture: Picture | None, message: str = "") -> None:
@@ -112,6 +133,10 @@ class ImageCanvas(QWidget):
         if notes != self._notes:
             self._notes = notes
             self.update()
+
+    def set_figures(self, figures: Callable[[Measurement], tuple[str, ...]]) -> None:
+        """What to write beside each measurement."""
+        self._figures = figures
 
     @property
     def picture(self) -> Picture | None:
@@ -142,9 +167,7 @@ class ImageCanvas(QWidget):
             self._paint_message(painter)
         else:
             self._paint_picture(painter, projection)
-            self._paint_outline(painter, projection)
-            self._paint_cross(painter, projection)
-            self._paint_notes(painter)
+            self._paint_overlays(painter, projection)
         if self.hasFocus():
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -198,6 +221,30 @@ class ImageCanvas(QWidget):
             slices.append(slice(low, high))
         return slices[0], slices[1]
 
+    def _paint_overlays(self, painter: QPainter, projection: Projection) -> None:
+        shown, frame = self._view.overlays, self._case.frame
+        if "crop" in shown:
+            self._paint_outline(painter, projection)
+        if "letters" in shown:
+            overlays.paint_letters(painter, frame, projection, self._theme)
+        if "scale-bar" in shown:
+            overlays.paint_scale_bar(painter, frame, projection, self._theme)
+        self._paint_notes(painter)
+        if "measurements" in shown:
+            self._paint_measurements(painter, projection)
+        if "crosshair" in shown:
+            self._paint_cross(painter, projection)
+
+    def _paint_measurements(self, painter: QPainter, projection: Projection) -> None:
+        measured = self._view.measurements
+        for m in measured.on(frame_key(self._case.frame)):
+            chosen = m.id == measured.selected
+            # All figures of the one selected; of the others a line, lest they hide the image.
+            lines = self._figures(m) if chosen else self._figures(m)[:1]
+            marks.paint(painter, projection, m, lines, self._theme, chosen)
+        if (draft := self._hand.draft) is not None:
+            marks.paint(painter, projection, draft, self._figures(draft), self._theme, True)
+
     def _paint_outline(self, painter: QPainter, projection: Projection) -> None:
         if self._outline is None:
             return
@@ -208,6 +255,7 @@ class ImageCanvas(QWidget):
     def _paint_cross(self, painter: QPainter, projection: Projection) -> None:
         if self._view.probe is None:
             return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         y, x = projection.y(self._view.probe[0]), projection.x(self._view.probe[1])
         for color, width in ((QColor(0, 0, 0, 160), 3.0), (self._theme.color("crosshair"), 1.2)):
             painter.setPen(QPen(color, width))
@@ -273,8 +321,12 @@ class ImageCanvas(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if self._case.frame is None:
             return
-        modifiers, button = event.modifiers(), event.button()
+        modifiers, button, projection = event.modifiers(), event.button(), self.projection()
         pans = self._space or bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+        if button is Qt.MouseButton.LeftButton and not pans:
+            event.accept()
+            if self._hand.press(event.position(), projection):
+                return
         if button is Qt.MouseButton.RightButton:
             kind = "zoom"
         elif button is Qt.MouseButton.MiddleButton or pans:
@@ -288,16 +340,33 @@ class ImageCanvas(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position()
+        projection = self.projection()
+        if projection is None:
+            return
         if self._drag is not None:
-            self._drag.move(at)
+            fine = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            self._drag.move(at, fine)
+        elif self._hand.holds:
+            self._hand.move(at, projection)
+        else:
+            held = self._hand.reaches(at, projection)
+            shape = Qt.CursorShape.SizeAllCursor if held else Qt.CursorShape.CrossCursor
+            if shape != self.cursor().shape():
+                self.setCursor(shape)
         self._probe_at(at)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        projection = self.projection()
         if self._drag is not None and event.button() is self._drag.button:
             self._drag = None
+        elif projection is not None and event.button() is Qt.MouseButton.LeftButton:
+            self._hand.release(event.position(), projection)
 
-    def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:
-        self._view.fit_requested.emit()
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if self._hand.holds or self._view.tool != "window":
+            self.mousePressEvent(event)  # two quick clicks set two points
+        else:
+            self._view.fit_requested.emit()
 
     def leaveEvent(self, event: QEvent) -> None:
         self._view.set_probe(None)
@@ -311,7 +380,7 @@ class ImageCanvas(QWidget):
             return
         self._wheel += event.angleDelta().y()
         notches = int(self._wheel / _WHEEL_STEP)
-        several = self._case.instance is not None and self._case.instance.frames > 1
+        several = self._view.several
         event.accept()
         if several and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             if notches:
@@ -325,8 +394,11 @@ class ImageCanvas(QWidget):
         if event.key() == Qt.Key.Key_Space:
             self._space = True
             return
-        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        if not self._act_on(event.key(), shift):
+        modifiers = event.modifiers()
+        shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+        if modifiers & Qt.KeyboardModifier.ControlModifier and self._nudge(event.key()):
+            return
+        if not self._measure_by(event.key()) and not self._act_on(event.key(), shift):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
@@ -338,30 +410,48 @@ class ImageCanvas(QWidget):
         self._space = False
         super().focusOutEvent(event)
 
+    def event(self, event: QEvent) -> bool:
+        # While something is drawn, Escape is for it, not for the window's "Cancel".
+        overrides = event.type() is QEvent.Type.ShortcutOverride and self._hand.holds
+        if overrides and event.key() == Qt.Key.Key_Escape:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def _measure_by(self, key: int) -> bool:
+        """Draw and delete by keys; False where the key means something else."""
+        measured = self._view.measurements
+        if key in _TOOL_KEYS:
+            self._view.set_tool(_TOOL_KEYS[key])
+        elif key == Qt.Key.Key_Escape and self._hand.holds:
+            self._hand.cancel()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._view.probe is not None:
+            self._hand.place(self._view.probe)
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and measured.selected is not None:
+            measured.delete(measured.selected)
+        else:
+            return False
+        return True
+
+    def _nudge(self, key: int) -> bool:
+        """Move the selected measurement by a pixel of the frame."""
+        arrow, measured = _ARROWS.get(key), self._view.measurements
+        selected = measured.get(measured.selected)
+        if arrow is None or selected is None:
+            return False
+        measured.move(selected, selected.moved(*arrow))
+        return True
+
     def _act_on(self, key: int, shift: bool) -> bool:
         arrow = _ARROWS.get(key)
         if arrow is not None and shift:
             self._step_probe(*arrow)
+            if self._hand.draft is not None and self._view.probe is not None:
+                self._hand.follow(self._view.probe)
         elif arrow is not None:
             self._pan(-arrow[1] * _PAN_BY_KEY, -arrow[0] * _PAN_BY_KEY)
-        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self.zoom(_ZOOM_PER_NOTCH)
-        elif key == Qt.Key.Key_Minus:
-            self.zoom(1 / _ZOOM_PER_NOTCH)
-        elif key == Qt.Key.Key_PageUp:
-            self._view.frame_step.emit(-1)
-        elif key == Qt.Key.Key_PageDown:
-            self._view.frame_step.emit(1)
-        elif key == Qt.Key.Key_F:
-            self._view.fit_requested.emit()
-        elif key == Qt.Key.Key_1:
-            self._view.one_to_one_requested.emit()
-        elif key == Qt.Key.Key_I:
-            self._view.set_invert(not self._view.invert)
-        elif key == Qt.Key.Key_S:
-            self._view.set_smooth(not self._view.smooth)
-        elif key == Qt.Key.Key_R:
-            self._view.set_window(None)
+        elif key in _KEYS:
+            _KEYS[key](self, self._view)
         else:
             return False
         return True
@@ -398,9 +488,11 @@ class _Drag:
         self.kind, self.button = kind, button
         self._canvas = canvas
         self._first = self._last = at
-        self._window = current_window(canvas._case, canvas._view)
+        voi = current_voi(canvas._case, canvas._view)
+        self._window = None if voi is None else as_window(voi)
+        self._total = QPointF()
 
-    def move(self, at: QPointF) -> None:
+    def move(self, at: QPointF, fine: bool) -> None:
         canvas, step = self._canvas, at - self._last
         self._last = at
         if self.kind == "pan":
@@ -408,7 +500,8 @@ class _Drag:
         elif self.kind == "zoom":
             canvas.zoom(math.exp(-step.y() / 120), self._first)
         elif canvas._case.frame is not None:
-            total = at - self._first
+            self._total += step * (_FINE if fine else 1.0)
+            total = self._total
             own = own_window(canvas._case.frame)
             inverted = looks_inverted(canvas._case, canvas._view)
             window = dragged_window(self._window, own, total.x(), total.y(), inverted=inverted)
@@ -422,6 +515,32 @@ _ARROWS = {
     Qt.Key.Key_Right: (0, 1),
     Qt.Key.Key_Up: (-1, 0),
     Qt.Key.Key_Down: (1, 0),
+}
+
+_KEYS: dict[int, Callable[[ImageCanvas, ViewState], None]] = {
+    Qt.Key.Key_Plus: lambda canvas, _: canvas.zoom(_ZOOM_PER_NOTCH),
+    Qt.Key.Key_Equal: lambda canvas, _: canvas.zoom(_ZOOM_PER_NOTCH),
+    Qt.Key.Key_Minus: lambda canvas, _: canvas.zoom(1 / _ZOOM_PER_NOTCH),
+    Qt.Key.Key_PageUp: lambda _, view: view.frame_step.emit(-1),
+    Qt.Key.Key_PageDown: lambda _, view: view.frame_step.emit(1),
+    Qt.Key.Key_Home: lambda _, view: view.cine.go_to(0),
+    Qt.Key.Key_End: lambda _, view: view.cine.go_to(view.cine.count - 1),
+    Qt.Key.Key_P: lambda _, view: view.cine.toggle(),
+    Qt.Key.Key_W: lambda _, view: view.presets_wanted.emit(),
+    Qt.Key.Key_O: lambda _, view: view.toggle_overlays(),
+    Qt.Key.Key_F: lambda _, view: view.fit_requested.emit(),
+    Qt.Key.Key_1: lambda _, view: view.one_to_one_requested.emit(),
+    Qt.Key.Key_I: lambda _, view: view.set_invert(not view.invert),
+    Qt.Key.Key_S: lambda _, view: view.set_smooth(not view.smooth),
+    Qt.Key.Key_R: lambda _, view: view.set_window(None),
+}
+
+_TOOL_KEYS = {
+    Qt.Key.Key_L: "window",
+    Qt.Key.Key_D: "distance",
+    Qt.Key.Key_A: "angle",
+    Qt.Key.Key_B: "rectangle",
+    Qt.Key.Key_E: "ellipse",
 }
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPolygonF
+from PySide6.QtGui import QAction, QImage, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
@@ -19,15 +19,22 @@ from PySide6.QtWidgets import (
 
 from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.icons import bind_icon
-from medadv_desktop.gui.state.case import Case
 from medadv_desktop.gui.state.view import ViewState
 from medadv_desktop.gui.theme import MEDIUM, SMALL, Theme, font
 from medadv_desktop.gui.viewers.colormaps import signed_table
 from medadv_desktop.gui.viewers.pane import ElidedLabel, reading_of
 from medadv_desktop.gui.viewers.pictures import to_image
-from medadv_desktop.gui.viewers.showing import current_window, own_window
+from medadv_desktop.gui.viewers.presets import PresetMenu
+from medadv_desktop.gui.viewers.showing import (
+    as_window,
+    current_voi,
+    own_window,
+    window_ends,
+    window_from_ends,
+)
 from medadv_desktop.gui.viewers.wording import delta_text, input_text, number, source_text
 from medadv_desktop.imaging.frame import Window
+from medadv_desktop.imaging.windowing import FileVoi
 
 _FURTHEST = 1e9
 MOST_AMPLIFIED = 32
@@ -36,17 +43,21 @@ MOST_AMPLIFIED = 32
 class WindowBar(QWidget):
     """Centre and width as numbers, back to the file's window, light and dark swapped."""
 
-    def __init__(
-        self, case: Case, view: ViewState, theme: Theme, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, bench: Workbench, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        case, view, theme = bench.case, bench.view, bench.theme
         self._case, self._view = case, view
-        self.center = self._field(
-            self.tr("Window centre"), self.tr("Modality value shown as middle grey")
+        self.center, self.width_field = self._field(), self._field()
+        self.ends = QAction(self.tr("&Enter smallest and largest value"), self)
+        self.ends.setToolTip(
+            self.tr("Two fields for black and white, in place of centre and width")
         )
-        self.width_field = self._field(
-            self.tr("Window width"), self.tr("Span of modality values from black to white")
-        )
+        self.ends.setCheckable(True)
+        self.ends.toggled.connect(lambda _: self._show())
+        self.menu = PresetMenu(bench, self.ends, self)
+        self.presets = self._button("presets", theme, self.tr("Window presets (W)"))
+        self.presets.setMenu(self.menu)
+        self.presets.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.reset = self._button(
             "reset", theme, self.tr("Back to the window that the file asks for (R)")
         )
@@ -57,36 +68,38 @@ class WindowBar(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SMALL)
-        self._fields: list[QWidget] = []
-        # Letters that radiologists know; the accessible names have the words.
-        for letter, field in (("C", self.center), ("W", self.width_field)):
-            label = QLabel(letter)
+        self._labels = QLabel(), QLabel()
+        for label, field in zip(self._labels, (self.center, self.width_field), strict=True):
             label.setProperty("role", "muted")
             label.setBuddy(field)
-            label.setToolTip(field.toolTip())
             layout.addWidget(label)
             layout.addWidget(field, 1)
-            self._fields += [label, field]
+        self._fields = (*self._labels, self.center, self.width_field, self.presets)
         self._color_note = ElidedLabel(self.tr("Colour, shown as it is stored"))
         self._color_note.setProperty("role", "muted")
         layout.addWidget(self._color_note)
         layout.addStretch(0)
+        layout.addWidget(self.presets)
         layout.addWidget(self.invert)
         layout.addWidget(self.reset)
+        self._name_fields()
         view.window_changed.connect(self._show)
         case.frame_changed.connect(self._show)
+        view.presets_wanted.connect(self._open_menu)
         self._show()
 
-    def _field(self, name: str, tip: str) -> QDoubleSpinBox:
+    def _open_menu(self) -> None:
+        if self.presets.isVisible():
+            self.presets.showMenu()
+
+    def _field(self) -> QDoubleSpinBox:
         field = QDoubleSpinBox()
         field.setRange(-_FURTHEST, _FURTHEST)
         field.setKeyboardTracking(False)
         field.setAccelerated(True)
         field.setFont(font("numbers"))
-        field.setMinimumWidth(64)
+        field.setMinimumWidth(52)
         field.setMaximumWidth(110)
-        field.setAccessibleName(name)
-        field.setToolTip(f"{name}: {tip}")
         field.valueChanged.connect(self._edited)
         return field
 
@@ -98,39 +111,79 @@ class WindowBar(QWidget):
         return button
 
     def _show(self) -> None:
-        window, frame = current_window(self._case, self._view), self._case.frame
-        usable = window is not None and not frame.is_color
+        voi, frame = current_voi(self._case, self._view), self._case.frame
+        usable = voi is not None and not frame.is_color
         for widget in self._fields:
             widget.setVisible(usable)
         self._color_note.setVisible(not usable)
-        self.reset.setEnabled(self._view.window is not None)
+        self.reset.setEnabled(self._view.policy != FileVoi())
         self.invert.blockSignals(True)
         self.invert.setChecked(self._view.invert)
         self.invert.blockSignals(False)
         if not usable:
             return
-        own = own_window(frame)
+        self._name_fields()
+        window, own = as_window(voi), own_window(frame)
         decimals = 0 if own.width >= 100 else min(6, max(1, 3 - math.floor(math.log10(own.width))))
         least = 1.0 if window.function == "LINEAR" else 10.0**-decimals
-        self._set(self.center, window.center, -_FURTHEST, decimals, own.width / 100)
-        self._set(self.width_field, window.width, least, decimals, own.width / 100)
+        first, second, lowest = window.center, window.width, least
+        if self.ends.isChecked():
+            first, second = window_ends(window)
+            lowest = -_FURTHEST
+        self._set(self.center, first, -_FURTHEST, decimals, own.width / 100)
+        self._set(self.width_field, second, lowest, decimals, own.width / 100)
+
+    def _name_fields(self) -> None:
+        """Centre and width, or smallest and largest: short in sight, in words for whoever asks."""
+        if self.ends.isChecked():
+            texts = (
+                (self.tr("Min"), self.tr("Smallest value"), self.tr("Modality value of black")),
+                (self.tr("Max"), self.tr("Largest value"), self.tr("Modality value of white")),
+            )
+        else:  # letters that radiologists know
+            texts = (
+                ("C", self.tr("Window centre"), self.tr("Modality value shown as middle grey")),
+                (
+                    "W",
+                    self.tr("Window width"),
+                    self.tr("Span of modality values from black to white"),
+                ),
+            )
+        fields = self.center, self.width_field
+        for (short, name, tip), label, field in zip(texts, self._labels, fields, strict=True):
+            label.setText(short)
+            label.setToolTip(f"{name}: {tip}")
+            field.setToolTip(f"{name}: {tip}")
+            field.setAccessibleName(name)
 
     def _set(
         self, field: QDoubleSpinBox, value: float, least: float, decimals: int, step: float
     ) -> None:
         field.blockSignals(True)
         # The file's own centre may lie between two whole numbers.
-        field.setDecimals(max(decimals, 1) if value % 1 == 0.5 else decimals)
-        field.setMinimum(least)
+        shown = max(decimals, 1) if value % 1 == 0.5 else decimals
+        # Each of these lays out the whole window anew, also where nothing changes.
+        if field.decimals() != shown:
+            field.setDecimals(shown)
+        if field.minimum() != least:
+            field.setMinimum(least)
         field.setSingleStep(max(step, 10.0**-decimals))
         field.setValue(value)
         field.blockSignals(False)
 
     def _edited(self) -> None:
-        window = current_window(self._case, self._view)
-        if window is not None:
-            center, width = self.center.value(), self.width_field.value()
-            self._view.set_window(Window(center, width, window.function))
+        voi, frame = current_voi(self._case, self._view), self._case.frame
+        if voi is None or frame is None:
+            return
+        window = as_window(voi)
+        first, second = self.center.value(), self.width_field.value()
+        if self.ends.isChecked():
+            window = window_from_ends(
+                min(first, second), max(first, second), frame, window.function
+            )
+        else:
+            window = Window(first, second, window.function)
+        self._view.set_window(window)
 
 
 class SignedColorBar(QWidget):

@@ -6,24 +6,31 @@ from PySide6.QtWidgets import QWidget
 
 from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.viewers.controls import WindowBar
+from medadv_desktop.gui.viewers.measured import statistics_on
+from medadv_desktop.gui.viewers.overlays import patient_text
 from medadv_desktop.gui.viewers.pane import Pane, Segments
 from medadv_desktop.gui.viewers.pictures import InputPicture, SourcePicture
 from medadv_desktop.gui.viewers.probe import ProbeReading
 from medadv_desktop.gui.viewers.showing import (
     ViewFollowsCase,
     clean_of,
-    current_window,
+    current_voi,
     original_of,
     plan_of,
 )
+from medadv_desktop.gui.viewers.stack import PlaceFollowsCase
 from medadv_desktop.gui.viewers.wording import size_text, source_text, translate, verdict_text
+from medadv_desktop.imaging.measuring import Region, RegionStatistics
 
 
 class OriginalPane(Pane):
+    plays = True
+
     def __init__(self, bench: Workbench, parent: QWidget | None = None) -> None:
         super().__init__(bench, translate("Docks", "Original"), parent)
         self.no_image = self.tr("Open an image, or drop files or a folder here.")
         self._rules = ViewFollowsCase(bench.case, bench.view, self)
+        self._place = PlaceFollowsCase(bench, self)
         self.which = Segments(
             self.tr("Show"),
             (
@@ -33,14 +40,14 @@ class OriginalPane(Pane):
         )
         self.which.chosen.connect(self._chosen)
         self.head.addWidget(self.which)
-        self.window_bar = WindowBar(bench.case, bench.view, bench.theme)
+        self.window_bar = WindowBar(bench)
         self.foot.addWidget(self.window_bar, 1)
         bench.view.original_view_changed.connect(self.mark_stale)
 
     def refresh(self) -> None:
         case, view = self.case, self.view
         self.which.set_value(view.original_view)
-        window, frame = current_window(case, view), case.frame
+        voi, frame = current_voi(case, view), case.frame
         self.which.setVisible(frame is not None)
         self.window_bar.setVisible(frame is not None)
         if frame is None:
@@ -51,7 +58,7 @@ class OriginalPane(Pane):
         caption = verdict_text(prediction) if prediction else ""
         plan, image = plan_of(case), original_of(case)
         if view.original_view == "source":
-            self.canvas.set_picture(SourcePicture(frame, window, view.invert))
+            self.canvas.set_picture(SourcePicture(frame, voi, view.invert))
             details = f"{frame.provenance.modality} {size_text(frame.shape)}".strip()
             self.canvas.set_outline(_crop(plan.region(frame.shape), frame.shape) if plan else None)
         else:
@@ -60,20 +67,26 @@ class OriginalPane(Pane):
             if image is None or plan is None:
                 self.canvas.set_picture(None, self.missing_prediction())
             else:
-                self.canvas.set_picture(InputPicture(image, plan, frame, window, view.invert))
+                self.canvas.set_picture(InputPicture(image, plan, frame, voi, view.invert))
         self.set_caption(caption, details, "clean" if caption else "")
 
+    def statistics(self, region: Region) -> RegionStatistics | None:
+        return statistics_on(self.case, self.view.original_view, region)
+
     def corner_notes(self, reading: ProbeReading | None) -> dict[str, str]:
-        instance, frame = self.case.instance, self.case.frame
-        place = ""
-        if instance is not None and frame is not None and instance.frames > 1:
-            text = self.tr("frame {0} of {1}")
-            place = text.format(frame.provenance.frame + 1, instance.frames)
+        instance = self.case.instance
         return {
-            "top-right": place,
+            "top-left": patient_text(instance, self._shown) if instance is not None else "",
             "bottom-left": source_text(reading).replace(" · ", "\n") if reading else "",
             "bottom-right": "\n".join(t for t in (self.window_note(), self.scale_note()) if t),
         }
+
+    def _shown(self, tag: int, value: str) -> str | None:
+        from medadv_desktop.imaging.phi import (
+            is_phi,  # the DICOM library; the first paint is earlier
+        )
+
+        return None if self._bench.controller.privacy.masked and is_phi(tag) else value
 
     def _chosen(self, value: str) -> None:
         self.view.set_original_view(value)

@@ -21,18 +21,27 @@ from PySide6.QtWidgets import (
 )
 
 from medadv_desktop.gui.docks.spec import Workbench
+from medadv_desktop.gui.state.measurements import Measurement
 from medadv_desktop.gui.theme import MEDIUM, SMALL, font
 from medadv_desktop.gui.viewers.canvas import ImageCanvas
+from medadv_desktop.gui.viewers.measured import extent, measure_text, statistics_text
+from medadv_desktop.gui.viewers.presets import policy_name
 from medadv_desktop.gui.viewers.probe import ProbeReading, read_probe
 from medadv_desktop.gui.viewers.showing import (
     adversarial_of,
-    current_window,
+    as_window,
+    current_voi,
     original_of,
     plan_of,
 )
+from medadv_desktop.gui.viewers.stack import StackBar
 from medadv_desktop.gui.viewers.wording import number
+from medadv_desktop.imaging.lookup import VoiLut
+from medadv_desktop.imaging.measuring import Region, RegionStatistics
 
 HEAD, FOOT = 30, 34
+_VALUES = ("top-right", "bottom-left", "bottom-right")
+_KEPT_FIGURES = 200
 
 
 class Pane(QWidget):
@@ -42,7 +51,10 @@ class Pane(QWidget):
 
     Attributes:
         no_image: the sentence shown while nothing is open.
+        plays: the bar of frames can play them, not only go through them.
     """
+
+    plays = False
 
     def __init__(self, bench: Workbench, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,6 +64,8 @@ class Pane(QWidget):
         self.case, self.view, self.theme = bench.case, bench.view, bench.theme
         self.canvas = ImageCanvas(bench.case, bench.view, bench.theme)
         self.canvas.setAccessibleName(title)
+        self.canvas.set_figures(self._figures_of)
+        self._figures: dict[Measurement, tuple[str, ...]] = {}
         self.dot = SeriesDot()
         self.caption = ElidedLabel()
         self.caption.setFont(font("strong"))
@@ -72,9 +86,13 @@ class Pane(QWidget):
         layout.setSpacing(0)
         layout.addWidget(_bar(self.head, HEAD))
         layout.addWidget(self.canvas, 1)
+        self.stack_bar = StackBar(bench, plays=self.plays)
+        layout.addWidget(self.stack_bar)
         layout.addWidget(_bar(self.foot, FOOT))
         self.setAccessibleName(title)
         self.canvas.notes_needed.connect(self._notes)
+        self.view.overlays_changed.connect(self._notes)
+        bench.controller.privacy.changed.connect(self._notes)
         for changed in (
             self.case.frame_changed,
             self.case.model_changed,
@@ -94,6 +112,10 @@ class Pane(QWidget):
 
     def corner_notes(self, reading: ProbeReading | None) -> dict[str, str]:
         """Texts over the corners of the picture, given the point under study."""
+        raise NotImplementedError
+
+    def statistics(self, region: Region) -> RegionStatistics | None:
+        """Figures of a region on the image shown, None without one."""
         raise NotImplementedError
 
     def mark_stale(self) -> None:
@@ -147,21 +169,45 @@ class Pane(QWidget):
         return f"{number(percent, 0)} %"
 
     def window_note(self) -> str:
-        window = current_window(self.case, self.view)
-        if window is None or self.case.frame.is_color:
+        voi = current_voi(self.case, self.view)
+        if voi is None or self.case.frame.is_color:
             return ""
+        name = policy_name(self.view.policy, self.case.frame)
+        if isinstance(voi, VoiLut):
+            return name
+        window = as_window(voi)
         decimals = 0 if window.width >= 20 else 3
         text = self.tr("C {0}  W {1}")
-        return text.format(number(window.center, decimals), number(window.width, decimals))
+        shown = text.format(number(window.center, decimals), number(window.width, decimals))
+        return f"{name}\n{shown}" if name else shown
+
+    def _figures_of(self, measurement: Measurement) -> tuple[str, ...]:
+        """What stands beside a measurement here, worked out once for each place it is at."""
+        if measurement not in self._figures:
+            if len(self._figures) > _KEPT_FIGURES:
+                self._figures.clear()
+            size = measure_text(extent(measurement, self.case.frame.spacing))
+            region = measurement.region
+            found = self.statistics(region) if region is not None else None
+            first, *rest = (*(statistics_text(found) if found else ()), size)
+            self._figures[measurement] = (f"{measurement.id}: {first}", *rest)
+        return self._figures[measurement]
 
     def _refresh_now(self) -> None:
         self._stale = False
+        self._figures.clear()
         self.refresh()
         self._notes()
 
     def _notes(self) -> None:
-        if self.isVisible():
-            self.canvas.set_notes(self.corner_notes(reading_of(self._bench)))
+        if not self.isVisible():
+            return
+        notes = self.corner_notes(reading_of(self._bench))
+        # The upper left corner is the patient's, the others hold values.
+        for overlay, corners in (("values", _VALUES), ("patient", ("top-left",))):
+            if overlay not in self.view.overlays:
+                notes = {corner: t for corner, t in notes.items() if corner not in corners}
+        self.canvas.set_notes(notes)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -192,6 +238,8 @@ class ElidedLabel(QLabel):
         self.setText(text)
 
     def setText(self, text: str) -> None:
+        if text == self._full:
+            return  # a new geometry lays out the whole window anew
         self._full = text
         self.setAccessibleName(text)
         self.updateGeometry()

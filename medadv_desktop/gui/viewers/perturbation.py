@@ -10,11 +10,19 @@ from PySide6.QtWidgets import QComboBox, QWidget
 from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.theme import font
 from medadv_desktop.gui.viewers.controls import AmplificationSlider, SignedColorBar
+from medadv_desktop.gui.viewers.measured import change_statistics
 from medadv_desktop.gui.viewers.pane import Pane
 from medadv_desktop.gui.viewers.pictures import SignedPicture
 from medadv_desktop.gui.viewers.probe import ProbeReading
-from medadv_desktop.gui.viewers.showing import one_channel, perturbation_of, plan_of
+from medadv_desktop.gui.viewers.showing import (
+    largest_change,
+    one_channel,
+    padding_of,
+    perturbation_of,
+    plan_of,
+)
 from medadv_desktop.gui.viewers.wording import amount_255, delta_text, translate
+from medadv_desktop.imaging.measuring import Region, RegionStatistics
 
 
 class PerturbationPane(Pane):
@@ -55,7 +63,7 @@ class PerturbationPane(Pane):
             self.bar.set_limit(None, False)
             self.channel.setVisible(False)
             return
-        largest = float(np.abs(perturbation).max())
+        largest = largest_change(perturbation, padding_of(plan, case.frame))
         limit = color_limit(largest, view.amplification)
         shown = one_channel(perturbation, view.channel)
         self.channel.setVisible(len(perturbation) > 1)
@@ -63,6 +71,13 @@ class PerturbationPane(Pane):
         self.canvas.set_picture(SignedPicture(shown, plan.region(case.frame.shape), limit))
         self.bar.set_limit(limit, clipped=float(np.abs(shown).max()) > limit + 1e-6)
         self.set_caption(self.tr("Largest |δ| {0}").format(amount_255(largest)), "")
+
+    def statistics(self, region: Region) -> RegionStatistics | None:
+        perturbation, plan = perturbation_of(self.case), plan_of(self.case)
+        if perturbation is None or plan is None or self.case.frame is None:
+            return None
+        shown = one_channel(perturbation, self.view.channel)
+        return change_statistics(shown, plan, self.case.frame, region)
 
     def corner_notes(self, reading: ProbeReading | None) -> dict[str, str]:
         return {

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PySide6.QtGui import QImage
 
 from medadv_desktop.gui.viewers.colormaps import signed_colors
-from medadv_desktop.imaging.display import apply_window, is_inverted, render
-from medadv_desktop.imaging.frame import Frame, Window
+from medadv_desktop.imaging.display import apply_voi, is_inverted, render
+from medadv_desktop.imaging.frame import Frame, Voi
 from medadv_desktop.models.input_plan import InputPlan
 
 Region = tuple[float, float, float, float]
@@ -47,10 +47,11 @@ class Picture(Protocol):
 
 
 class SourcePicture:
-    """A source frame through the window of the screen."""
+    """A source frame through the window, or table, of the screen; colour as it is stored."""
 
-    def __init__(self, frame: Frame, window: Window, invert: bool = False) -> None:
-        self._frame, self._window, self._invert = frame, window, invert
+    def __init__(self, frame: Frame, voi: Voi, invert: bool = False) -> None:
+        self._frame, self._invert = frame, invert
+        self._voi = None if frame.is_color else voi
 
     @property
     def region(self) -> Region:
@@ -63,22 +64,22 @@ class SourcePicture:
     def pixels(self, reduction: int, part: Part = WHOLE) -> NDArray[np.uint8]:
         small = reduced(self._frame, reduction)
         seen = dataclasses.replace(small, stored=small.stored[part])
-        return render(seen, self._window, self._invert)
+        return render(seen, self._voi, self._invert)
 
 
 class InputPicture:
-    """A model input, C×H×W in [0, 1], through the same window as the source it was made from."""
+    """A model input, C×H×W in [0, 1], through the same window as the source it came from."""
 
     def __init__(
         self,
         image: NDArray[np.float32],
         plan: InputPlan,
         frame: Frame,
-        window: Window,
+        voi: Voi,
         invert: bool = False,
     ) -> None:
         self._image, self._plan, self._frame = image, plan, frame
-        self._window, self._invert = window, invert
+        self._voi, self._invert = voi, invert
 
     @property
     def region(self) -> Region:
@@ -91,7 +92,7 @@ class InputPicture:
     def pixels(self, reduction: int, part: Part = WHOLE) -> NDArray[np.uint8]:
         image = block_mean(np.moveaxis(self._image, 0, -1), reduction)[part]
         levels = np.rint(np.clip(image, 0, 1) * (_LEVELS - 1)).astype(np.uint16)
-        light = input_table(self._plan, self._frame, self._window, self._invert)[levels]
+        light = input_table(self._plan, self._frame, self._voi, self._invert)[levels]
         return np.ascontiguousarray(light[..., 0] if light.shape[-1] == 1 else light)
 
 
@@ -114,14 +115,14 @@ class SignedPicture:
         return signed_colors(self._values[::reduction, ::reduction][part], self._limit)
 
 
-def input_table(plan: InputPlan, frame: Frame, window: Window, invert: bool) -> NDArray[np.uint8]:
+def input_table(plan: InputPlan, frame: Frame, voi: Voi, invert: bool) -> NDArray[np.uint8]:
     """Light for each of 65536 model-input values from 0 to 1, as `render` lights the source."""
     values = np.linspace(0, 1, _LEVELS)
     if frame.is_color:
         light = values * 255
         return np.rint(255 - light if invert else light).astype(np.uint8)
     standing = 1 - values if plan.inverted else values
-    light = apply_window(plan.low + standing * (plan.high - plan.low), window)
+    light = apply_voi(plan.modality_of(standing), voi)
     turned = invert ^ is_inverted(frame)
     return np.rint(255 - light if turned else light).astype(np.uint8)
 
@@ -152,20 +153,15 @@ def block_mean(values: NDArray[np.generic], reduction: int) -> NDArray[np.generi
     if reduction <= 1:
         return values
     shape = tuple(-(-side // reduction) for side in values.shape[:2]) + values.shape[2:]
+    rim = [(0, -side % reduction) for side in values.shape[:2]]
+    if rim != [(0, 0), (0, 0)]:  # then views do, which are several times as fast as picking
+        values = np.pad(values, [*rim, *[(0, 0)] * (values.ndim - 2)], mode="edge")
     offsets = np.unique(np.linspace(0, reduction - 1, min(reduction, 4)).round().astype(int))
     total = np.zeros(shape, np.float32 if values.dtype.itemsize <= 4 else np.float64)
     for down in offsets:
-        lines = values[_picked(down, reduction, values.shape[0])]
         for across in offsets:
-            total += lines[:, _picked(across, reduction, values.shape[1])]
+            total += values[down::reduction, across::reduction]
     return np.asarray(total / len(offsets) ** 2)
-
-
-def _picked(offset: int, step: int, length: int) -> slice | NDArray[np.intp]:
-    """Every `step`-th index from `offset`, the last one repeated where it would lie beyond."""
-    if length % step == 0:
-        return slice(offset, None, step)  # a view: several times as fast as picking
-    return np.minimum(np.arange(offset, length + offset, step)[: -(-length // step)], length - 1)
 
 
 def to_image(pixels: NDArray[np.uint8]) -> QImage:

@@ -70,7 +70,7 @@ def read_probe(
     stored = tuple(float(v) for v in np.atleast_1d(frame.stored[row, column]))
     modality = None
     if not frame.is_color:
-        modality = stored[0] * frame.modality.slope + frame.modality.intercept
+        modality = float(frame.modality.apply(frame.stored[row, column]))
     padding = False
     if frame.padding is not None and not frame.is_color:
         padding = frame.padding[0] <= stored[0] <= frame.padding[1]

@@ -6,11 +6,13 @@ from PySide6.QtWidgets import QWidget
 
 from medadv_desktop.audit.requests import Prediction
 from medadv_desktop.gui.docks.spec import Workbench
+from medadv_desktop.gui.viewers.measured import input_statistics
 from medadv_desktop.gui.viewers.pane import ElidedLabel, Pane, Segments
 from medadv_desktop.gui.viewers.pictures import InputPicture
 from medadv_desktop.gui.viewers.probe import ProbeReading
-from medadv_desktop.gui.viewers.showing import Image, current_window
+from medadv_desktop.gui.viewers.showing import Image, current_voi
 from medadv_desktop.gui.viewers.wording import flips, names_text, size_text, translate, verdict_text
+from medadv_desktop.imaging.measuring import Region, RegionStatistics
 from medadv_desktop.models.input_plan import InputPlan
 
 
@@ -45,8 +47,8 @@ class SecondPane(Pane):
             self.set_caption("", "")
             self.judgement.setText("")
             return
-        window = current_window(case, view)
-        self.canvas.set_picture(InputPicture(image, plan, case.frame, window, view.invert))
+        voi = current_voi(case, view)
+        self.canvas.set_picture(InputPicture(image, plan, case.frame, voi, view.invert))
         self.set_caption(verdict_text(prediction), size_text(image.shape[1:]), shows)
         self.judgement.setText(self._sentence(prediction))
 
@@ -77,6 +79,13 @@ class SecondPane(Pane):
         if self._bench.jobs.busy:
             return self.tr("The second model is looking at the image…")
         return self.tr("The second model gave no prediction. The log says why.")
+
+    def statistics(self, region: Region) -> RegionStatistics | None:
+        attacked = self.case.outcome is not None and self.case.outcome.second_attacked is not None
+        image, plan, _ = self._shown(self.view.second_view if attacked else "clean")
+        if image is None or plan is None or self.case.frame is None:
+            return None
+        return input_statistics(image, plan, self.case.frame, region)
 
     def corner_notes(self, _reading: ProbeReading | None) -> dict[str, str]:
         return {"bottom-right": self.scale_note()}

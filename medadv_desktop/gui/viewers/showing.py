@@ -13,9 +13,12 @@ from PySide6.QtCore import QObject
 
 from medadv_desktop.audit.requests import Prediction
 from medadv_desktop.gui.state.case import Case
+from medadv_desktop.gui.state.measurements import FrameKey
 from medadv_desktop.gui.state.view import ViewState
-from medadv_desktop.imaging.display import default_window, is_inverted
-from medadv_desktop.imaging.frame import Frame, Instance, Window
+from medadv_desktop.imaging.display import is_inverted, is_whole, window_between
+from medadv_desktop.imaging.frame import Frame, Instance, Voi, Window
+from medadv_desktop.imaging.lookup import VoiLut
+from medadv_desktop.imaging.windowing import FileVoi, WindowPolicy
 from medadv_desktop.models.input_plan import InputPlan
 
 Image = NDArray[np.float32]
@@ -23,15 +26,58 @@ Image = NDArray[np.float32]
 
 @functools.lru_cache(maxsize=4)
 def own_window(frame: Frame) -> Window:
-    """The window a frame is first shown with, worked out once."""
-    return default_window(frame)
+    """The window a frame is first shown with, or one that spans its table; worked out once."""
+    return as_window(voi_of(FileVoi(), frame))
 
 
-def current_window(case: Case, view: ViewState) -> Window | None:
-    """The window in force; None without a frame."""
+@functools.lru_cache(maxsize=4)
+def voi_of(policy: WindowPolicy, frame: Frame) -> Voi:
+    """What a policy chooses for a frame, worked out once."""
+    return policy.window(frame)
+
+
+def current_voi(case: Case, view: ViewState) -> Voi | None:
+    """The window or table in force; None without a frame."""
     if case.frame is None:
         return None
-    return view.window or own_window(case.frame)
+    return voi_of(view.policy, case.frame)
+
+
+def as_window(voi: Voi) -> Window:
+    """The window itself; of a table the window from its first input to its last."""
+    return window_between(voi.first, voi.last) if isinstance(voi, VoiLut) else voi
+
+
+def window_ends(window: Window) -> tuple[float, float]:
+    """The modality values at which a window is black and white (of a sigmoid: about so).
+
+    The inverse of `window_from_ends`.
+    """
+    if window.function == "LINEAR":
+        return window.center - window.width / 2, window.center + window.width / 2 - 1
+    return window.center - window.width / 2, window.center + window.width / 2
+
+
+def window_from_ends(low: float, high: float, frame: Frame, function: str) -> Window:
+    """The window that is black at `low` and white at `high`, `low` at most `high`.
+
+    A sigmoid stays one; between whole numbers of a frame of such it is LINEAR, else LINEAR_EXACT.
+    """
+    if function == "SIGMOID":
+        return Window((low + high) / 2, max(high - low, least_width(frame)), function)
+    if not is_whole(frame) and not high - low >= least_width(frame):
+        high = low + least_width(frame)
+    return window_between(low, high, whole=is_whole(frame))
+
+
+def least_width(frame: Frame) -> float:
+    """How narrow a window of a frame may become by hand."""
+    return own_window(frame).width / 10_000
+
+
+def frame_key(frame: Frame | None) -> FrameKey | None:
+    """What measurements on a frame are kept by."""
+    return (frame.provenance.path, frame.provenance.frame) if frame is not None else None
 
 
 def aspect_of(frame: Frame) -> float:
@@ -88,6 +134,18 @@ def one_channel(perturbation: Image, channel: str) -> Image:
     return perturbation.mean(axis=0, dtype=np.float32)
 
 
+@functools.lru_cache(maxsize=2)
+def padding_of(plan: InputPlan, frame: Frame) -> NDArray[np.bool_]:
+    """H×W of the model input, True where it is no picture; worked out once."""
+    return plan.padding(frame)
+
+
+def largest_change(perturbation: Image, padding: NDArray[np.bool_]) -> float:
+    """The largest |δ| where there is a picture; everywhere, where there is none at all."""
+    picture = perturbation if padding.all() else perturbation[:, ~padding]
+    return float(np.abs(picture).max())
+
+
 def dragged_window(start: Window, own: Window, dx: float, dy: float, *, inverted: bool) -> Window:
     """The window after a drag of (dx, dy) pixels from `start`: right is wider, up is brighter.
 
@@ -107,7 +165,7 @@ def looks_inverted(case: Case, view: ViewState) -> bool:
 class ViewFollowsCase(QObject):
     """Puts the view back where it belongs when another image is opened or an attack is done.
 
-    Another file starts fitted and in its own window; another frame of the same file keeps both.
+    Another series starts fitted and in its own window; within one, both are kept.
     """
 
     def __init__(self, case: Case, view: ViewState, parent: QObject | None = None) -> None:
@@ -122,7 +180,7 @@ class ViewFollowsCase(QObject):
     def _frame_changed(self) -> None:
         instance, frame = self._case.instance, self._case.frame
         size = frame.shape if frame is not None else None
-        if instance != self._instance or size != self._size:
+        if not _belong_together(instance, self._instance) or size != self._size:
             self._view.set_camera(None)
             self._view.reset_window()
             self._view.set_probe(None)
@@ -134,3 +192,11 @@ class ViewFollowsCase(QObject):
             view = "model-input" if has_outcome else "source"
             self._view.set_original_view(view, automatic=True)
         self._had_outcome = has_outcome
+
+
+def _belong_together(one: Instance | None, other: Instance | None) -> bool:
+    """Whether two instances are the same, or of one series."""
+    if one is None or other is None:
+        return one is other
+    series = one.provenance.series_instance_uid
+    return one == other or bool(series and series == other.provenance.series_instance_uid)

@@ -87,6 +87,7 @@ def attacked_case(bench, frame=None, channels: int = 1):
 
 def test_that_the_original_shows_what_render_shows(bench, show):
     pane = show(original.DOCK.build(bench), 260, 300)
+    bench.view.toggle_overlays()
     frame = grey_frame()
     open_case(bench, frame)
     expected = render(frame, frame.windows[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QSettings, Signal
 
 from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.audit.requests import (
@@ -16,9 +16,13 @@ from medadv_desktop.audit.requests import (
     PredictRequest,
     PredictResult,
 )
+from medadv_desktop.gui.background import Background
 from medadv_desktop.gui.docks.spec import Workbench
+from medadv_desktop.gui.messages import Notices
 from medadv_desktop.gui.state.case import Case
 from medadv_desktop.gui.state.jobs import JobList
+from medadv_desktop.gui.state.privacy import Privacy
+from medadv_desktop.gui.state.studies import StudyList
 from medadv_desktop.gui.state.view import ViewState
 from medadv_desktop.gui.theme import Theme
 from medadv_desktop.imaging.frame import (
@@ -30,6 +34,7 @@ from medadv_desktop.imaging.frame import (
     Spacing,
     Window,
 )
+from medadv_desktop.imaging.reading import read_frame
 from medadv_desktop.models.card import ModelCard, Preprocessing
 from medadv_desktop.models.input_plan import InputPlan
 
@@ -41,9 +46,16 @@ class FakeController(QObject):
 
     def __init__(self, case: Case) -> None:
         super().__init__()
+        self.privacy = Privacy(QSettings("", QSettings.Format.IniFormat), self)
+        self.notices = Notices(self)
+        self.background = Background(self)
         self._case = case
         self.attacking = False
         self.asked: list[str] = []
+
+    def select(self, instance: Instance, frame: int = 0) -> None:
+        """Read the frame on the spot."""
+        self._case.set_frame(instance, read_frame(instance.path, frame))
 
     def request_features(self, layer: str, channels: int = 8) -> None:
         self.asked.append(layer)
@@ -53,7 +65,7 @@ class FakeController(QObject):
 def make_bench() -> Workbench:
     case = Case()
     return Workbench(
-        studies=None,
+        studies=StudyList(),
         case=case,
         view=ViewState(),
         jobs=JobList(),

@@ -1,0 +1,220 @@
+"""What attacks do: `attack`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from medadv_desktop.cli.options import Device, ModelName, Paths, app
+from medadv_desktop.cli.running import for_each, progress_line
+from medadv_desktop.errors import SettingsError
+from medadv_desktop.jobs import CancelToken
+
+
+@dataclass(frozen=True)
+class DicomOptions:
+    """How the DICOM is written.
+
+    Attributes:
+        mark: the warning is burned into the pixels.
+        deidentify: the patient's identity is taken out of the header.
+    """
+
+    mark: bool = True
+    deidentify: bool = True
+
+
+@app.command()
+def attack(
+    paths: Paths,
+    model: ModelName,
+    out: Annotated[Path, typer.Option(help="Folder for the results")],
+    attack_name: Annotated[str, typer.Option("--attack", help="Name of the attack")] = "pgd",
+    eps: Annotated[str, typer.Option(help="Budget ε, like 4/255 or 0.0157")] = "4/255",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A field of the attack: --set steps=20 (repeatable)"),
+    ] = None,
+    goal: Annotated[
+        str, typer.Option(help="untargeted, targeted, flip-all, flip, hide or insert")
+    ] = "untargeted",
+    to: Annotated[
+        list[str] | None,
+        typer.Option(help="The class (targeted) or finding (flip, hide, insert), by name or index"),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="True class, or a finding that is present (repeatable; 'none': no finding). "
+            "Without it the clean prediction is the reference"
+        ),
+    ] = None,
+    second_model: Annotated[
+        str, typer.Option(help="Another model that judges the same images")
+    ] = "",
+    frame: Annotated[int, typer.Option(help="Frame of a multi-frame file, from 0")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the random start", min=0)] = 0,
+    dicom: Annotated[
+        bool,
+        typer.Option(
+            "--dicom",
+            help="Also write adversarial.dcm: the perturbation carried back to the source's own "
+            "pixels, predicted again",
+        ),
+    ] = False,
+    mark: Annotated[
+        bool, typer.Option(help="Burn ADVERSARIAL – NOT FOR DIAGNOSIS into the pixels of the DICOM")
+    ] = True,
+    deidentify: Annotated[
+        bool, typer.Option(help="Take the patient's identity out of the DICOM's header")
+    ] = True,
+    device: Device = "auto",
+) -> None:
+    """Attack images; leave adversarial images, exact arrays and a JSON behind."""
+    from medadv_desktop.attacks.registry import make_attack
+    from medadv_desktop.models.library import find
+
+    card = find(model).card
+    chosen = make_attack(attack_name, {"epsilon": eps, **_assignments(settings or [])})
+    objective = _objective(card, goal, to or [])
+    objective.check(card)
+    labels = _labels(card, label)
+    from medadv_desktop.audit.engine import Engine
+    from medadv_desktop.audit.requests import AttackRequest
+
+    engine = Engine(device)
+    engine.model(model)
+    if second_model:
+        engine.model(second_model)
+
+    def one(path: Path, token: CancelToken) -> None:
+        from medadv_desktop.imaging.reading import read_frame
+
+        request = AttackRequest(
+            model, read_frame(path, frame), chosen, objective, labels, second_model, seed
+        )
+        export = DicomOptions(mark, deidentify) if dicom else None
+        attack_and_save(engine, request, free_folder(out, path), token, export)
+
+    raise typer.Exit(for_each(paths, one))
+
+
+def attack_and_save(
+    engine: Any, request: Any, folder: Path, token: CancelToken, dicom: DicomOptions | None = None
+) -> None:
+    """Attack a frame, write everything into a folder, and print one line, or with DICOM two."""
+    from medadv_desktop.audit.saving import save_outcome
+
+    path = request.frame.provenance.path
+    with progress_line(path.name) as emit:
+        outcome = engine.run(request, emit, token)
+    described, told = None, ""
+    if dicom is not None:
+        described, told = _export(engine, outcome, folder, token, dicom)
+    save_outcome(outcome, folder, described)
+    before = ", ".join(outcome.clean.decided) or "no finding"
+    after = ", ".join(outcome.attacked.decided) or "no finding"
+    verdict = "succeeded" if outcome.success else "failed"
+    print(
+        f"{path}  {before} -> {after}  attack {verdict}, {_steps(outcome.steps)}, "
+        f"Linf {outcome.linf * 255:.2f}/255, L2 {outcome.l2:.3f}  {folder}",
+        flush=True,
+    )
+    if told:
+        print(told, flush=True)
+
+
+def _export(
+    engine: Any, outcome: Any, folder: Path, token: CancelToken, options: DicomOptions
+) -> tuple[dict[str, Any], str]:
+    """Write the DICOM, let the model judge it; what `result.json` and the user are told of it."""
+    from medadv_desktop.audit.dicom_export import describe_export, export_dicom
+
+    path = folder / "adversarial.dcm"
+    export = export_dicom(outcome, path, burn_in=options.mark, deidentify=options.deidentify)
+    result = engine.run(export.recheck(outcome), token=token)
+    says = ", ".join(result.prediction.decided) or "no finding"
+    verdict = "holds" if result.success else "was lost" if outcome.success else "fails as before"
+    alone = result.unmarked_success
+    if alone is not None and alone != result.success:
+        without = "holds" if alone else "fails"
+        verdict += f" with the mark, {without} without it,"
+    told = f"{path}  {says}  attack {verdict} in the file's own pixels"
+    return describe_export(export, result), told
+
+
+def free_folder(out: Path, path: Path) -> Path:
+    """A folder in `out` named after the file, numbered where the name is taken by another file."""
+    folder, number = out / path.stem, 1
+    while (folder / "result.json").exists() and not _is_of(folder, path):
+        number += 1
+        folder = out / f"{path.stem}-{number}"
+    return folder
+
+
+def _is_of(folder: Path, path: Path) -> bool:
+    try:
+        content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        return bool(content["input"]["path"] == str(path))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _assignments(texts: list[str]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingsError(
+                "is not of the form field=value", subject=text, remedy="Write --set steps=20"
+            )
+        values[name.strip()] = value.strip()
+    return values
+
+
+def _objective(card: Any, goal: str, names: list[str]) -> Any:
+    from medadv_desktop.attacks.registry import OBJECTIVES, make_objective
+
+    indices = [_class_index(card, name) for name in names]
+    fields = OBJECTIVES[goal].model_fields if goal in OBJECTIVES else {}
+    if not fields:
+        if names and goal in OBJECTIVES:
+            raise SettingsError(f"the goal {goal} takes no class or finding", subject="--to")
+        return make_objective(goal, {})
+    field = next(iter(fields))
+    if field == "findings":
+        return make_objective(goal, {field: indices})
+    if len(indices) != 1:
+        raise SettingsError(f"the goal {goal} takes exactly one", subject="--to")
+    return make_objective(goal, {field: indices[0]})
+
+
+def _labels(card: Any, names: list[str] | None) -> tuple[int, ...] | None:
+    if not names:
+        return None
+    if card.multi_label:
+        chosen = set() if names == ["none"] else {_class_index(card, name) for name in names}
+        return tuple(int(i in chosen) for i in range(len(card.classes)))
+    if len(names) != 1:
+        raise SettingsError(f"{card.name} knows one true class per image", subject="--label")
+    return (_class_index(card, names[0]),)
+
+
+def _class_index(card: Any, name: str) -> int:
+    if name in card.classes:
+        return int(card.classes.index(name))
+    if name.isdecimal() and int(name) < len(card.classes):
+        return int(name)
+    raise SettingsError(
+        f"{card.name} has no such class or finding",
+        subject=name,
+        remedy=f"Name one of: {', '.join(card.classes)}",
+    )
+
+
+def _steps(count: int) -> str:
+    return f"{count} step" if count == 1 else f"{count} steps"
