@@ -36,6 +36,7 @@ from medadv_desktop.gui.bridge import ComputeBridge
 from medadv_desktop.gui.collecting import GarbageCollector
 from medadv_desktop.gui.controller import Controller
 from medadv_desktop.gui.docks.spec import Workbench
+from medadv_desktop.gui.fonts import ensure_a_font
 from medadv_desktop.gui.main_window import MainWindow
 from medadv_desktop.gui.state.case import Case
 from medadv_desktop.gui.state.jobs import JobList
@@ -151,6 +152,7 @@ def make_application() -> QApplication:
     app = QApplication(sys.argv[:1])
     # The threads outlive the window for a moment; the controller says when all is done.
     app.setQuitOnLastWindowClosed(False)
+    ensure_a_font(app)
     _install_translations(app)
     return app
 

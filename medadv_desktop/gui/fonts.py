@@ -1,8 +1,8 @@
-"""A font of our own, for the platforms that have none (off screen, on a bare machine)."""
+"""A font of our own, for machines that have none (a bare server, off screen)."""
 
 from __future__ import annotations
 
-from PySide6.QtGui import QFont, QFontDatabase
+from PySide6.QtGui import QFont, QFontDatabase, QFontMetrics
 from PySide6.QtWidgets import QApplication
 
 from medadv_desktop.resources import resource
@@ -12,9 +12,10 @@ _FAMILY = "DejaVu Sans"
 
 
 def ensure_a_font(app: QApplication) -> None:
-    """Load the shipped font if the system offers none; otherwise the system's stays."""
-    if any(QFontDatabase.isSmoothlyScalable(family) for family in QFontDatabase.families()):
+    """Load the shipped font if the system's has no letters; otherwise the system's stays."""
+    # QFontDatabase names families even where there is no font file at all.
+    if QFontMetrics(app.font()).inFont("a"):
         return
     for name in _FILES:
         QFontDatabase.addApplicationFont(str(resource("fonts", name)))
-    app.setFont(QFont(_FAMILY, app.font().pointSize()))
+    app.setFont(QFont(_FAMILY, max(app.font().pointSize(), 9)))
