@@ -96,7 +96,8 @@ class MainWindow(QMainWindow):
 
     def ask_for_model(self) -> None:
         dialog = self._file_dialog(self.tr("Open model"), QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilter(self.tr("Model cards and weights (*.toml *.safetensors *.pt *.pth *.ckpt *.pt2 *.onnx)"))
+        kinds = "*.toml *.safetensors *.pt *.pth *.ckpt *.pt2 *.onnx"
+        dialog.setNameFilter(self.tr("Model cards and weights") + f" ({kinds})")
         self._ask(dialog, lambda paths: self.controller.open_model(Path(paths[0])))
 
     def ask_where_to_save(self) -> None:
