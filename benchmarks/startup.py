@@ -38,6 +38,8 @@ def main() -> int:
         # byte code written; here the first start writes it, to a place of its own.
         own = {"HOME": home, "XDG_CONFIG_HOME": home, "APPDATA": home, "PYTHONPYCACHEPREFIX": home}
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
+        if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+            environment.setdefault("QT_QPA_PLATFORM", "offscreen")
         seconds = [one_start(environment) for _ in range(options.runs + 1)][1:]
     print("seconds:", "  ".join(f"{s:.3f}" for s in seconds))
     median = statistics.median(seconds)

@@ -150,7 +150,10 @@ class Engine:
         if bool(result.success[0]) and not success:
             notes.append("the attack succeeded, but not after rounding to a 16-bit image")
         second = self._second(request, plan, adversarial - original, token)
-        difference = (adversarial - original).double().flatten()
+        # In whole steps of the grid: float32 would add errors of its own to the norms.
+        levels = (adversarial.double() * GRID).round() - (original.double() * GRID).round()
+        padding = torch.from_numpy(plan.padding(request.frame)).to(levels.device)
+        difference = levels.masked_fill(padding, 0).flatten() / GRID
         return AttackOutcome(
             request=request,
             plan=plan,

@@ -105,7 +105,8 @@ class AttackOutcome:
         clean, attacked: what the attacked model says of the two.
         success: the objective is achieved at `adversarial`.
         steps: gradient steps taken.
-        linf, l2: norms of adversarial minus original, in units of the [0, 1] grey scale.
+        linf, l2: norms of adversarial minus original, in units of the [0, 1] grey scale; padding
+            is left out.
         reference: the labels attacked, as in the request; `reference_is_prediction` says that
             they are the clean prediction, for want of true labels.
         second_clean, second_attacked: what the second model says, None without one.
