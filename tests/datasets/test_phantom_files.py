@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import numpy as np
 import pydicom
 import pytest
@@ -124,3 +127,12 @@ def test_that_a_folder_that_is_a_file_is_a_clear_error(domain, tmp_path):
     with pytest.raises(ExportError):
         write_phantom(phantom(domain, 1, 1, 64), occupied)
     assert occupied.read_text() == "in the way"
+
+
+def test_that_a_radiograph_passes_the_checks_of_its_kind(tmp_path):
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("dciodvfy is not installed (Debian's dicom3tools)")
+    path = write_phantom(phantom("radiograph", 5, 0, 64), tmp_path)
+    done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+    said = (done.stdout + done.stderr).splitlines()
+    assert [line for line in said if line.startswith("Error")] == []

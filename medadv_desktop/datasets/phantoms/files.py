@@ -120,6 +120,8 @@ def _describe(dataset: FileDataset, findings: str) -> None:
     dataset.BodyPartExamined = "CHEST"
     dataset.AnatomicRegionSequence = _code("816094009", "Chest")
     dataset.ViewPosition = "PA"
+    # Type 2: of a computed image there is neither a detector nor a positioner to name.
+    dataset.DetectorType = dataset.PositionerType = ""
     dataset.ViewCodeSequence = _code("272479007", "postero-anterior")
     dataset.AcquisitionContextSequence = Sequence()
     dataset.ImageLaterality = "U"

@@ -21,6 +21,7 @@ from medadv_desktop.gui.viewers.showing import (
 from medadv_desktop.gui.viewers.stack import PlaceFollowsCase
 from medadv_desktop.gui.viewers.wording import size_text, source_text, translate, verdict_text
 from medadv_desktop.imaging.measuring import Region, RegionStatistics
+from medadv_desktop.models.input_plan import InputPlan
 
 
 class OriginalPane(Pane):
@@ -57,6 +58,7 @@ class OriginalPane(Pane):
         prediction = clean_of(case)
         caption = verdict_text(prediction) if prediction else ""
         plan, image = plan_of(case), original_of(case)
+        self._tell(plan)
         if view.original_view == "source":
             self.canvas.set_picture(SourcePicture(frame, voi, view.invert))
             details = f"{frame.provenance.modality} {size_text(frame.shape)}".strip()
@@ -69,6 +71,15 @@ class OriginalPane(Pane):
             else:
                 self.canvas.set_picture(InputPicture(image, plan, frame, voi, view.invert))
         self.set_caption(caption, details, "clean" if caption else "")
+
+    def _tell(self, plan: InputPlan | None) -> None:
+        """How the file became the model's input, number by number, on the button that shows it."""
+        lines = [self.tr("The image as the model gets it")]
+        if plan is not None:
+            lines += [f"{label}: {value}" for label, value in plan.describe()]
+        button = self.which.button("model-input")
+        button.setToolTip("\n".join(lines))
+        button.setAccessibleDescription(". ".join(lines))
 
     def statistics(self, region: Region) -> RegionStatistics | None:
         return statistics_on(self.case, self.view.original_view, region)

@@ -236,6 +236,18 @@ def test_that_the_model_input_lies_on_the_part_of_the_frame_it_was_made_from(ben
     assert color_at(pane.canvas, 1, 5) == bench.theme.color("image")
 
 
+def test_that_the_way_to_the_model_input_is_told_number_by_number(bench, show):
+    pane = show(original.DOCK.build(bench))
+    frame = grey_frame()
+    open_case(bench, frame)
+    told = pane.which.button("model-input").toolTip
+    assert told().count("\n") == 0
+    plan = plan_for(frame)
+    predicted(bench, frame, np.zeros((1, 20, 20), np.float32), plan)
+    assert f"{plan.low:g} to {plan.high:g}" in told()
+    assert "20 × 20" in told()
+
+
 def test_that_the_crop_is_outlined_on_the_source(bench, show):
     frame = grey_frame()
     plan = plan_for(frame, crop=True)
