@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from medadv_desktop.attacks.attack import Attack
+from medadv_desktop.attacks.attack import Attack, AttackResult
+from medadv_desktop.jobs import CancelToken, Emit, silent
 from medadv_desktop.settings import PixelFraction
+
+if TYPE_CHECKING:
+    import torch
+
+    from medadv_desktop.attacks.gradient import Ascent
+    from medadv_desktop.attacks.objectives import Objective
+    from medadv_desktop.models.diagnostic import DiagnosticModel
 
 Norm = Literal["linf", "l2"]
 
@@ -15,7 +25,10 @@ GREY_SCALE = "of the [0, 1] grey scale"
 
 
 class BoundedAttack(Attack):
-    """An attack whose perturbation δ stays within ε in a norm, and the image within [0, 1]."""
+    """Gradient ascent whose perturbation δ stays within ε in a norm, and the image within [0, 1].
+
+    An attack of this kind says by `ascent` how it climbs; the climb itself is in gradient.py.
+    """
 
     norm: Norm = Field(
         "linf",
@@ -38,3 +51,33 @@ class BoundedAttack(Attack):
         if info.data.get("norm") == "linf" and epsilon > 1:
             raise ValueError("with norm linf it is at most 1, for pixels lie between 0 and 1")
         return epsilon
+
+    @abstractmethod
+    def ascent(self) -> Ascent:
+        """How to climb, from the fields. Imports torch."""
+
+    def run(
+        self,
+        model: DiagnosticModel,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        objective: Objective,
+        *,
+        seed: int = 0,
+        sample_ids: Sequence[int] | None = None,
+        token: CancelToken | None = None,
+        emit: Emit = silent,
+    ) -> AttackResult:
+        from medadv_desktop.attacks.gradient import ascend
+
+        return ascend(
+            model,
+            images,
+            labels,
+            objective,
+            ascent=self.ascent(),
+            seed=seed,
+            sample_ids=sample_ids,
+            token=token,
+            emit=emit,
+        )

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from medadv_desktop.attacks.attack import AttackResult
 from medadv_desktop.attacks.bounded import BoundedAttack
-from medadv_desktop.jobs import CancelToken, Emit, silent
 
 if TYPE_CHECKING:
-    import torch
-
-    from medadv_desktop.attacks.objectives import Objective
-    from medadv_desktop.models.diagnostic import DiagnosticModel
+    from medadv_desktop.attacks.gradient import Ascent
 
 
 class FGSM(BoundedAttack):
@@ -28,21 +22,10 @@ class FGSM(BoundedAttack):
     summary = "One gradient step of the whole budget: fast and weak, a first impression"
     reference = "Goodfellow et al., ICLR 2015 (arXiv 1412.6572)"
 
-    def run(
-        self,
-        model: DiagnosticModel,
-        images: torch.Tensor,
-        labels: torch.Tensor,
-        objective: Objective,
-        *,
-        seed: int = 0,
-        sample_ids: Sequence[int] | None = None,
-        token: CancelToken | None = None,
-        emit: Emit = silent,
-    ) -> AttackResult:
-        from medadv_desktop.attacks.gradient import Ascent, ascend
+    def ascent(self) -> Ascent:
+        from medadv_desktop.attacks.gradient import Ascent
 
-        ascent = Ascent(
+        return Ascent(
             norm=self.norm,
             epsilon=self.epsilon,
             step_size=self.epsilon,
@@ -51,15 +34,4 @@ class FGSM(BoundedAttack):
             restarts=1,
             stop_when_beaten=True,
             keep="last",
-        )
-        return ascend(
-            model,
-            images,
-            labels,
-            objective,
-            ascent=ascent,
-            seed=seed,
-            sample_ids=sample_ids,
-            token=token,
-            emit=emit,
         )

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from medadv_desktop.attacks.attack import AttackResult
 from medadv_desktop.attacks.bounded import GREY_SCALE, BoundedAttack
-from medadv_desktop.jobs import CancelToken, Emit, silent
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
-    import torch
-
-    from medadv_desktop.attacks.objectives import Objective
-    from medadv_desktop.models.diagnostic import DiagnosticModel
+    from medadv_desktop.attacks.gradient import Ascent
 
 
 class PGD(BoundedAttack):
@@ -75,21 +69,10 @@ class PGD(BoundedAttack):
             return self.step_size
         return 1 / 255 if self.norm == "linf" else 2.5 * self.epsilon / self.steps
 
-    def run(
-        self,
-        model: DiagnosticModel,
-        images: torch.Tensor,
-        labels: torch.Tensor,
-        objective: Objective,
-        *,
-        seed: int = 0,
-        sample_ids: Sequence[int] | None = None,
-        token: CancelToken | None = None,
-        emit: Emit = silent,
-    ) -> AttackResult:
-        from medadv_desktop.attacks.gradient import Ascent, ascend
+    def ascent(self) -> Ascent:
+        from medadv_desktop.attacks.gradient import Ascent
 
-        ascent = Ascent(
+        return Ascent(
             norm=self.norm,
             epsilon=self.epsilon,
             step_size=self.effective_step_size,
@@ -98,15 +81,4 @@ class PGD(BoundedAttack):
             restarts=self.restarts,
             stop_when_beaten=self.stop_when_beaten,
             keep="best" if self.stop_when_beaten else "last",
-        )
-        return ascend(
-            model,
-            images,
-            labels,
-            objective,
-            ascent=ascent,
-            seed=seed,
-            sample_ids=sample_ids,
-            token=token,
-            emit=emit,
         )

@@ -32,7 +32,7 @@ from medadv_desktop.audit.requests import (
     WarmUp,
 )
 from medadv_desktop.audit.transfer import transferred
-from medadv_desktop.errors import AttackError, DeviceError, MedAdvError
+from medadv_desktop.errors import AttackError, DeviceError
 from medadv_desktop.imaging.frame import Frame
 from medadv_desktop.jobs import CancelToken, Emit, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
@@ -359,6 +359,3 @@ def _reference(
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
     return np.ascontiguousarray(tensor.detach().float().cpu().numpy()).copy()
-
-
-__all__ = ["Engine", "MedAdvError", "choose_device", "device_title", "on_grid", "versions"]
