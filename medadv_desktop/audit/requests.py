@@ -7,6 +7,8 @@ the CPU.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +19,112 @@ from medadv_desktop.imaging.frame import Frame
 from medadv_desktop.models.card import ModelCard
 from medadv_desktop.models.input_plan import InputPlan
 
+if TYPE_CHECKING:
+    from medadv_desktop.models.checking import ModelWarning
+    from medadv_desktop.models.proposal import CardProposal
+
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """Load a model, so that its card and layers are known. Answer: `LoadedModel`."""
+    """Load a model, so that its card and layers are known. Answer: `LoadedModel`.
+
+    `allow_code`: the user was asked and agreed that the model's Python file runs. The engine
+    remembers it for this model until it ends, so later requests by the same name need not say it.
+    """
 
     model: str
+    allow_code: bool = False
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """`model` is the id or path it was asked for by; `layers` are tappable, input side first."""
+    """`model` is the id or path it was asked for by; `layers` are tappable, input side first.
+
+    Attributes:
+        white_box: gradients pass through it; without them only attacks by scores or decisions fit.
+        notes: what was converted or left out when it was loaded.
+    """
 
     model: str
     card: ModelCard
     layers: tuple[str, ...]
     device: str
+    white_box: bool = True
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ProposeCardRequest:
+    """Work out a model card from a model file. Answer: `ProposedCard`."""
+
+    path: Path
+    allow_code: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class ProposedCard:
+    """The card to be looked over, with what was guessed and why."""
+
+    request: ProposeCardRequest
+    proposal: CardProposal
+
+
+@dataclass(frozen=True, eq=False)
+class CheckModelRequest:
+    """Run a card that need not be on disk yet on sample frames. Answer: `CheckedModel`.
+
+    Attributes:
+        card, folder: the weights lie in `folder`.
+        frames: the samples.
+        labels: per frame one class index, or 0/1 per finding; None where unknown.
+    """
+
+    card: ModelCard
+    folder: Path
+    frames: tuple[Frame, ...]
+    labels: tuple[tuple[int, ...], ...] | None = None
+    allow_code: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedModel:
+    """What a model made of the samples.
+
+    Attributes:
+        warnings: signs that the card is wrong; () where none was found.
+        inputs: per frame the model input, C×H×W float32 in [0, 1].
+        plans: per frame how it was made.
+        predictions: per frame.
+        layers, white_box, notes: as in `LoadedModel`.
+    """
+
+    request: CheckModelRequest
+    warnings: tuple[ModelWarning, ...]
+    inputs: tuple[NDArray[np.float32], ...]
+    plans: tuple[InputPlan, ...]
+    predictions: tuple[Prediction, ...]
+    layers: tuple[str, ...]
+    white_box: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PredictManyRequest:
+    """Predict several frames by one model. Answer: `ManyPredictions`.
+
+    While it runs, `Partial((index, Prediction))` after each frame.
+    """
+
+    model: str
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ManyPredictions:
+    """A prediction per frame, or the reason why there is none, in the order asked for."""
+
+    request: PredictManyRequest
+    predictions: tuple[Prediction | str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,4 +311,14 @@ class EngineReady:
     versions: tuple[tuple[str, str], ...]
 
 
-Request = WarmUp | LoadRequest | PredictRequest | AttackRequest | RecheckRequest | FeatureRequest
+Request = (
+    WarmUp
+    | LoadRequest
+    | ProposeCardRequest
+    | CheckModelRequest
+    | PredictRequest
+    | PredictManyRequest
+    | AttackRequest
+    | RecheckRequest
+    | FeatureRequest
+)
