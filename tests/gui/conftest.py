@@ -168,8 +168,9 @@ class FakeEngine:
 
 
 @pytest.fixture(scope="session")
-def qapp() -> QApplication:
-    return make_application()
+def qapp() -> Iterator[QApplication]:
+    yield make_application()
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
@@ -179,6 +180,8 @@ def _nothing_left_behind(qapp: QApplication) -> Iterator[None]:
     old = {id(o) for o in _threads_and_timers()}
     yield
     gc.collect()
+    # What is alive now is no garbage of a later test: the next collection need not walk it again.
+    gc.freeze()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     QCoreApplication.processEvents()
     alive = [o for o in _threads_and_timers() if id(o) not in old and shiboken6.isValid(o)]
