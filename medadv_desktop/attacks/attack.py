@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from medadv_desktop.jobs import CancelToken, Emit, silent
 from medadv_desktop.settings import Settings
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from medadv_desktop.attacks.objectives import Objective
+    from medadv_desktop.attacks.session import Session
     from medadv_desktop.models.diagnostic import DiagnosticModel
 
 
@@ -26,9 +27,13 @@ class AttackResult:
     Attributes:
         adversarial: N×C×H×W, shape, dtype and device of the images attacked, within [0, 1].
         success: N, bool: the objective is achieved at `adversarial`.
-        steps: N, int64: gradient steps that the sample took part in, over all restarts; 0 for a
-            sample on which the objective was achieved before any step (and the attack stops then).
-        linf, l2: N, norms of adversarial minus original, in units of the [0, 1] grey scale.
+        steps: N, int64: steps (for gradient attacks, gradient steps) that the sample took part in,
+            over all restarts; 0 for a sample on which the objective was achieved before any step
+            (and the attack stops then).
+        linf, l2, l1: N, norms of adversarial minus original, in units of the [0, 1] grey scale.
+        l0: N, int64: pixels changed; one changed in several channels counts once.
+        queries: N, int64: images of the sample that the model has looked at, the clean one included
+            (backward passes are not counted).
         clean_logits, adversarial_logits: N×K.
     """
 
@@ -37,6 +42,9 @@ class AttackResult:
     steps: torch.Tensor
     linf: torch.Tensor
     l2: torch.Tensor
+    l1: torch.Tensor
+    l0: torch.Tensor
+    queries: torch.Tensor
     clean_logits: torch.Tensor
     adversarial_logits: torch.Tensor
 
@@ -53,18 +61,48 @@ class AttackPreview:
     adversarial: NDArray[np.float32]
 
 
-class Attack(Settings):
-    """Base of all attacks.
+Knowledge = Literal["white-box", "scores", "decisions", "nothing"]
+"""What an attack must see of the model: gradients, logits, decisions alone, or nothing at all."""
 
-    `name` is the word on the command line and in plans, `title` the one for people.
+
+class Attack(Settings):
+    """Base of all attacks: their fields are the settings, `search` is the algorithm.
+
+    Attributes:
+        name: the word on the command line and in plans; `title` the one for people.
+        summary: one line; `reference`: the paper.
+        knowledge: what must be seen of the model.
+        tasks: kinds of model that it fits.
+        minimal: looks for the smallest change that reaches the goal, instead of the best change
+            within a budget.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]
+    knowledge: ClassVar[Knowledge] = "white-box"
+    tasks: ClassVar[tuple[str, ...]] = ("single-label", "multi-label")
+    minimal: ClassVar[bool] = False
 
     @abstractmethod
+    def search(self, session: Session) -> AttackResult:
+        """Attack the batch of a session: within it the model may be used freely."""
+
+    def check(self, model: DiagnosticModel, objective: Objective) -> None:
+        """Refuse, before any compute, what this attack cannot do.
+
+        Raises:
+            AttackError: the model gives no gradients, is of another task, or the objective has no
+                meaning here; says what fits instead.
+        """
+        from medadv_desktop.attacks.verification import need_gradients, need_task
+
+        need_task(self, model)
+        if self.knowledge == "white-box":
+            need_gradients(model)
+        objective.check(model.card)
+
     def run(
         self,
         model: DiagnosticModel,
@@ -91,6 +129,20 @@ class Attack(Settings):
             emit: gets `Progress` per step and `Partial(AttackPreview)`.
 
         Raises:
-            AttackError: images, labels or objective do not fit the model.
+            AttackError: images, labels, objective or attack do not fit the model.
             JobCancelled: the token was cancelled.
         """
+        from medadv_desktop.attacks.session import session
+
+        with session(
+            self,
+            model,
+            images,
+            labels,
+            objective,
+            seed=seed,
+            sample_ids=sample_ids,
+            token=token,
+            emit=emit,
+        ) as opened:
+            return self.search(opened)

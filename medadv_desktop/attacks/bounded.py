@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
-from medadv_desktop.jobs import CancelToken, Emit, silent
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
-    import torch
-
     from medadv_desktop.attacks.gradient import Ascent
-    from medadv_desktop.attacks.objectives import Objective
-    from medadv_desktop.models.diagnostic import DiagnosticModel
+    from medadv_desktop.attacks.session import Session
 
 Norm = Literal["linf", "l2"]
 
@@ -37,7 +32,7 @@ class BoundedAttack(Attack):
     )
     epsilon: PixelFraction = Field(
         4 / 255,
-        gt=0,
+        ge=0,
         le=100,
         title="Budget ε",
         description="How far the image may be changed; 4/255 is customary for linf, where it may "
@@ -56,28 +51,7 @@ class BoundedAttack(Attack):
     def ascent(self) -> Ascent:
         """How to climb, from the fields. Imports torch."""
 
-    def run(
-        self,
-        model: DiagnosticModel,
-        images: torch.Tensor,
-        labels: torch.Tensor,
-        objective: Objective,
-        *,
-        seed: int = 0,
-        sample_ids: Sequence[int] | None = None,
-        token: CancelToken | None = None,
-        emit: Emit = silent,
-    ) -> AttackResult:
+    def search(self, session: Session) -> AttackResult:
         from medadv_desktop.attacks.gradient import ascend
 
-        return ascend(
-            model,
-            images,
-            labels,
-            objective,
-            ascent=self.ascent(),
-            seed=seed,
-            sample_ids=sample_ids,
-            token=token,
-            emit=emit,
-        )
+        return ascend(session, self.ascent())

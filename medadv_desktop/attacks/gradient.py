@@ -6,28 +6,17 @@ is read from the step's own forward pass, so a result is what the model said of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from medadv_desktop.attacks.attack import AttackPreview, AttackResult
+from medadv_desktop.attacks.attack import AttackResult
 from medadv_desktop.attacks.bounded import Norm
-from medadv_desktop.attacks.isolation import undisturbed
-from medadv_desktop.attacks.norm_balls import (
-    NORM_BALLS,
-    NormBall,
-    l2_norms,
-    linf_norms,
-    sample_generator,
-)
-from medadv_desktop.attacks.objectives import Objective
-from medadv_desktop.attacks.verification import need_gradients, verified_ids, verified_labels
-from medadv_desktop.errors import AttackError
-from medadv_desktop.jobs import CancelToken, Emit, Message, Partial, Progress, silent
-from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.attacks.landscape import Point
+from medadv_desktop.attacks.norm_balls import NORM_BALLS, NormBall
+from medadv_desktop.attacks.session import Session
 
 
 @dataclass(frozen=True)
@@ -53,81 +42,6 @@ class Ascent:
     keep: Literal["best", "last"]
 
 
-@dataclass(frozen=True, eq=False)
-class _Point:
-    """n images of the batch and what the model says of them; `slope` is ∂loss/∂logits."""
-
-    images: Tensor
-    logits: Tensor
-    loss: Tensor
-    slope: Tensor
-    achieved: Tensor
-
-
-class _Landscape:
-    """The loss over images: one model, one objective."""
-
-    def __init__(self, model: DiagnosticModel, objective: Objective, ids: tuple[int, ...]) -> None:
-        self.model = model
-        self.objective = objective
-        self.ids = ids
-
-    def at(self, images: Tensor, labels: Tensor, rows: Tensor, *, climbing: bool) -> _Point:
-        """Forward pass; `climbing` keeps the graph for `gradient`.
-
-        The loss is taken in float64, where a confident model's does not run out of digits.
-        """
-        images = _in_memory_format(images.detach()).requires_grad_(climbing)
-        with torch.set_grad_enabled(climbing):
-            logits = self.model(images)
-        self._check_logits(logits, rows, climbing)
-        wide = logits.detach().double().requires_grad_()
-        loss = self.objective.loss(wide, labels[rows])
-        (slope,) = torch.autograd.grad(loss.sum(), wide)
-        achieved = self.objective.achieved(logits.detach(), labels[rows], self.model.cutoffs)
-        return _Point(images, logits, loss.detach(), slope, achieved)
-
-    def gradient(self, point: _Point, rows: Tensor) -> Tensor:
-        """Backward pass: ∂loss/∂images of each sample, up to a positive factor of its own.
-
-        Attacks use only the direction, and a slope scaled to 1 does not underflow on its way back.
-        """
-        largest = point.slope.abs().amax(1, keepdim=True)
-        slope = point.slope / torch.where(largest > 0, largest, 1)
-        (gradient,) = torch.autograd.grad(
-            point.logits, point.images, slope.to(point.logits), materialize_grads=True
-        )
-        finite = gradient.isfinite().flatten(1).all(1)
-        if not finite.all():
-            raise self._error("the gradient of the loss is NaN or infinite", rows[~finite])
-        return gradient
-
-    def _check_logits(self, logits: Tensor, rows: Tensor, climbing: bool) -> None:
-        name, classes = self.model.card.name, len(self.model.card.classes)
-        shape = tuple(logits.shape)
-        if shape != (len(rows), classes):
-            raise AttackError(
-                f"returns {'×'.join(map(str, shape))} for {len(rows)} images and {classes} classes",
-                subject=name,
-            )
-        if climbing and not logits.requires_grad:
-            raise AttackError(
-                "its logits are cut off from the image, so there is no gradient to follow",
-                subject=name,
-                remedy="Use a network that is differentiable, or an attack without gradients",
-            )
-        finite = logits.isfinite().all(1)
-        if not finite.all():
-            raise self._error("the model returns NaN or infinite logits", rows[~finite])
-
-    def _error(self, reason: str, rows: Tensor) -> AttackError:
-        first = self.ids[int(rows[0])]
-        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
-        return AttackError(
-            reason, subject=f"sample {first}{more}", remedy="Look at the model's weights"
-        )
-
-
 @dataclass(eq=False)
 class _Found:
     """The result so far, for all N samples: the one thing that the loop changes."""
@@ -139,7 +53,7 @@ class _Found:
     steps: Tensor
 
     @classmethod
-    def before(cls, clean: _Point, ascent: Ascent) -> _Found:
+    def before(cls, clean: Point, ascent: Ascent) -> _Found:
         last = ascent.keep == "last"
         return cls(
             adversarial=clean.images.detach().clone(),
@@ -149,7 +63,7 @@ class _Found:
             steps=torch.zeros_like(clean.achieved, dtype=torch.int64),
         )
 
-    def consider(self, point: _Point, rows: Tensor) -> None:
+    def consider(self, point: Point, rows: Tensor) -> None:
         """Keep the point where it achieves the objective for the first time, or is worse."""
         had = self.success[rows]
         better = (point.achieved & ~had) | (
@@ -165,25 +79,19 @@ class _Found:
 class _Search:
     """One run of the loop over one batch."""
 
-    def __init__(
-        self, landscape: _Landscape, images: Tensor, labels: Tensor, ascent: Ascent, emit: Emit
-    ) -> None:
-        self.landscape = landscape
-        self.originals = images
-        self.labels = labels
+    def __init__(self, session: Session, ascent: Ascent) -> None:
+        self.session = session
+        self.landscape = session.landscape
+        self.originals = session.originals
         self.ascent = ascent
         self.ball: NormBall = NORM_BALLS[ascent.norm](ascent.epsilon)
-        self.emit = emit
         self.flat = False
 
-    def run(self, seed: int, token: CancelToken) -> tuple[_Point, _Found]:
+    def run(self) -> tuple[Point, _Found]:
         """The clean point, and what was found."""
-        ascent = self.ascent
-        rows = torch.arange(len(self.originals), device=self.originals.device)
-        token.check()
-        clean = self.landscape.at(
-            self.originals, self.labels, rows, climbing=not ascent.random_start
-        )
+        ascent, session = self.ascent, self.session
+        rows = session.rows
+        clean = self.landscape.at(self.originals, rows, climbing=not ascent.random_start)
         found = _Found.before(clean, ascent)
         point = clean
         for restart in range(ascent.restarts):
@@ -191,26 +99,23 @@ class _Search:
                 rows = rows[self._staying(found, rows)]
                 if len(rows) == 0:
                     break
-                point = self._random_point(rows, seed, restart)
+                point = self._random_point(rows, restart)
                 if ascent.keep == "best":
                     found.consider(point, rows)
-            self._climb(point, rows, found, restart, token)
+            self._climb(point, rows, found, restart)
         total = ascent.steps * ascent.restarts
-        self.emit(Progress(total, total, _standing(found)))
+        session.progress(total, total, found.success)
         return clean, found
 
-    def _random_point(self, rows: Tensor, seed: int, restart: int) -> _Point:
-        ids = [self.landscape.ids[row] for row in rows.tolist()]
-        generators = [sample_generator(seed, sample, restart) for sample in ids]
+    def _random_point(self, rows: Tensor, restart: int) -> Point:
+        generators = self.session.generators(rows, restart)
         start = self.ball.start(self.originals[rows], generators)
-        return self.landscape.at(start, self.labels, rows, climbing=True)
+        return self.landscape.at(start, rows, climbing=True)
 
-    def _climb(
-        self, point: _Point, rows: Tensor, found: _Found, restart: int, token: CancelToken
-    ) -> None:
+    def _climb(self, point: Point, rows: Tensor, found: _Found, restart: int) -> None:
         ascent = self.ascent
         for step in range(1, ascent.steps + 1):
-            token.check()
+            self.session.token.check()
             stay = self._staying(found, rows)
             if not stay.any():
                 return
@@ -220,7 +125,7 @@ class _Search:
             moved = images + ascent.step_size * self.ball.direction(gradient[stay])
             images = self.ball.project(moved, self.originals[rows])
             last = step == ascent.steps
-            point = self.landscape.at(images, self.labels, rows, climbing=not last)
+            point = self.landscape.at(images, rows, climbing=not last)
             found.steps[rows] += 1
             if last or ascent.keep == "best":
                 found.consider(point, rows)
@@ -234,63 +139,19 @@ class _Search:
         flat = (gradient == 0).flatten(1).all(1)
         if not self.flat and flat.any():
             self.flat = True
-            self.emit(
-                Message(
-                    f"the gradient is zero for {int(flat.sum())} of {len(flat)} samples: there the "
-                    "attack sees no direction, and its failure is no proof of robustness",
-                    "warning",
-                )
+            self.session.warn(
+                f"the gradient is zero for {int(flat.sum())} of {len(flat)} samples: there the "
+                "attack sees no direction, and its failure is no proof of robustness"
             )
 
-    def _report(self, restart: int, step: int, point: _Point, rows: Tensor, found: _Found) -> None:
-        if self.emit is silent:
-            return
+    def _report(self, restart: int, step: int, point: Point, rows: Tensor, found: _Found) -> None:
         done, total = restart * self.ascent.steps + step, self.ascent.steps * self.ascent.restarts
-        self.emit(Progress(done, total, _standing(found)))
-        first = point.images[0] if int(rows[0]) == 0 else found.adversarial[0]
-        pixels = first.detach().to("cpu", torch.float32, copy=True).contiguous().numpy()
-        self.emit(Partial(AttackPreview(done, total, pixels)))
+        # The first sample as it moves, also where an earlier image of it was of larger loss.
+        moving = point.images if int(rows[0]) == 0 else found.adversarial
+        self.session.report(done, total, moving, found.success)
 
 
-def ascend(
-    model: DiagnosticModel,
-    images: Tensor,
-    labels: Tensor,
-    objective: Objective,
-    *,
-    ascent: Ascent,
-    seed: int,
-    sample_ids: Sequence[int] | None,
-    token: CancelToken | None,
-    emit: Emit,
-) -> AttackResult:
-    """Attack a batch by gradient ascent on the loss; arguments and errors as in `Attack.run`."""
-    need_gradients(model)
-    labels = verified_labels(model, images, labels, objective)
-    ids = verified_ids(sample_ids, len(images))
-    with undisturbed(model, images.device, seed, token):
-        originals = _in_memory_format(images.detach().clone())
-        landscape = _Landscape(model, objective, ids)
-        search = _Search(landscape, originals, labels, ascent, emit)
-        clean, found = search.run(seed, token or CancelToken())
-        delta = found.adversarial - originals
-        return AttackResult(
-            adversarial=found.adversarial.contiguous(),
-            success=found.success,
-            steps=found.steps,
-            linf=linf_norms(delta),
-            l2=l2_norms(delta).to(images.dtype),
-            clean_logits=clean.logits.detach().clone(),
-            adversarial_logits=found.logits,
-        )
-
-
-def _in_memory_format(images: Tensor) -> Tensor:
-    # The order that a GPU's convolutions work in; on a CPU both orders measure alike.
-    if images.is_cuda and images.dtype == torch.float32:
-        return images.contiguous(memory_format=torch.channels_last)
-    return images.contiguous()
-
-
-def _standing(found: _Found) -> str:
-    return f"goal reached on {int(found.success.sum())} of {len(found.success)}"
+def ascend(session: Session, ascent: Ascent) -> AttackResult:
+    """Attack a batch by gradient ascent on the loss."""
+    clean, found = _Search(session, ascent).run()
+    return session.result(clean, found.adversarial, found.logits, found.success, found.steps)

@@ -68,7 +68,8 @@ class L2Ball(NormBall):
         return scaled / torch.where(length > 0, length, 1).to(gradient)
 
     def bounded(self, delta: Tensor) -> Tensor:
-        shrink = (self.epsilon / l2_norms(delta).clamp_min(self.epsilon)).to(delta)
+        length = l2_norms(delta)
+        shrink = torch.where(length > self.epsilon, self.epsilon / length, 1).to(delta)
         return delta * shrink[:, None, None, None]
 
     def draw(self, shape: torch.Size, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
@@ -97,6 +98,16 @@ def l2_norms(delta: Tensor) -> Tensor:
 def linf_norms(delta: Tensor) -> Tensor:
     """N: the largest absolute entry of each sample."""
     return delta.abs().amax((1, 2, 3))
+
+
+def l1_norms(delta: Tensor) -> Tensor:
+    """N: sum of the absolute entries of each sample, in float64."""
+    return delta.abs().sum((1, 2, 3), dtype=torch.float64)
+
+
+def l0_norms(delta: Tensor) -> Tensor:
+    """N int64: pixels that differ; one that differs in several channels counts once."""
+    return (delta != 0).any(1).sum((1, 2))
 
 
 def sample_generator(seed: int, sample_id: int, restart: int) -> torch.Generator:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from medadv_desktop.attacks.attack import Attack
 from medadv_desktop.attacks.objectives import Objective
 from medadv_desktop.errors import AttackError
 from medadv_desktop.models.card import ModelCard
@@ -24,7 +25,6 @@ def verified_labels(
     Raises:
         AttackError: images, labels or objective do not fit the model or each other.
     """
-    objective.check(model.card)
     _check_images(images, model.card)
     _check_same_place(images, model)
     check = _present_findings if model.card.multi_label else _class_indices
@@ -43,7 +43,23 @@ def need_gradients(model: DiagnosticModel) -> None:
         raise AttackError(
             f"{model.card.name} gives scores but no gradients, which this attack follows",
             subject="model",
-            remedy="Choose a model whose weights are at hand (safetensors, checkpoint, .pt2)",
+            remedy="Choose a model whose weights are at hand (safetensors, checkpoint, .pt2), or "
+            "an attack by scores or decisions",
+        )
+
+
+def need_task(attack: Attack, model: DiagnosticModel) -> None:
+    """Refuse an attack on a kind of model that it has no meaning for.
+
+    Raises:
+        AttackError: the model is of another task.
+    """
+    if model.card.task not in attack.tasks:
+        raise AttackError(
+            f"{attack.title} is for {' and '.join(attack.tasks)} models; {model.card.name} is "
+            f"{model.card.task}",
+            subject=f"attack {attack.name}",
+            remedy="Choose an attack that fits the model: PGD fits every one with gradients",
         )
 
 

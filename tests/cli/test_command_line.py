@@ -93,7 +93,7 @@ def test_that_a_bad_file_does_not_stop_the_others(
 
 @pytest.mark.parametrize(
     ("eps", "reason"),
-    [("0", "above 0"), ("-4/255", "above 0"), ("abc", "not a number"), ("300/255", "up to 1")],
+    [("-4/255", "from 0"), ("abc", "not a number"), ("300/255", "up to 1")],
 )
 def test_that_an_impossible_budget_is_refused_in_one_line(
     write_model: WriteModel, grey_png: Path, tmp_path: Path, capsys: Output, eps: str, reason: str

@@ -1,0 +1,145 @@
+"""One attack on one batch: what is attacked, who listens, and the result that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from medadv_desktop.attacks.attack import Attack, AttackPreview, AttackResult
+from medadv_desktop.attacks.isolation import undisturbed
+from medadv_desktop.attacks.landscape import Landscape, Point, in_memory_format
+from medadv_desktop.attacks.norm_balls import (
+    l0_norms,
+    l1_norms,
+    l2_norms,
+    linf_norms,
+    sample_generator,
+)
+from medadv_desktop.attacks.objectives import Objective
+from medadv_desktop.attacks.verification import verified_ids, verified_labels
+from medadv_desktop.jobs import CancelToken, Emit, Message, Partial, Progress, silent
+from medadv_desktop.models.diagnostic import DiagnosticModel
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """What an attack works with; everything is checked already.
+
+    Attributes:
+        originals: N×C×H×W in [0, 1]; never written to.
+        labels: N int64 (single-label) or N×K bool (multi-label).
+        ids: names of the N samples.
+        landscape: the one way to look at the model.
+        token: to be checked at every step; inside passes it is checked by hooks.
+    """
+
+    model: DiagnosticModel
+    originals: Tensor
+    labels: Tensor
+    objective: Objective
+    ids: tuple[int, ...]
+    seed: int
+    token: CancelToken
+    emit: Emit
+    landscape: Landscape
+
+    @property
+    def rows(self) -> Tensor:
+        """0 to N − 1, on the images' device."""
+        return torch.arange(len(self.originals), device=self.originals.device)
+
+    def generators(self, rows: Tensor, stream: int = 0) -> list[torch.Generator]:
+        """A CPU generator for each row: made of seed, sample id and `stream` (a restart, a phase).
+
+        Draw from a sample's own generator alone, so that results do not depend on the batch.
+        """
+        return [sample_generator(self.seed, self.ids[row], stream) for row in rows.tolist()]
+
+    def report(self, done: int, total: int, adversarial: Tensor, success: Tensor) -> None:
+        """Tell progress, and show the first sample as it stands.
+
+        Args:
+            adversarial: the first sample's image comes first in it (the rest is not looked at).
+            success: N bool.
+        """
+        self.progress(done, total, success)
+        if self.emit is not silent:
+            first = adversarial[0].detach().to("cpu", torch.float32, copy=True).contiguous()
+            self.emit(Partial(AttackPreview(done, total, first.numpy())))
+
+    def progress(self, done: int, total: int, success: Tensor) -> None:
+        """Tell how far the attack is; `success`: N bool."""
+        if self.emit is not silent:
+            standing = f"goal reached on {int(success.sum())} of {len(success)}"
+            self.emit(Progress(done, total, standing))
+
+    def warn(self, text: str) -> None:
+        """A line for the log that a reader of the result should know."""
+        self.emit(Message(text, "warning"))
+
+    def result(
+        self, clean: Point, adversarial: Tensor, logits: Tensor, success: Tensor, steps: Tensor
+    ) -> AttackResult:
+        """The result, with norms and queries.
+
+        Args:
+            clean: the originals.
+            adversarial: N×C×H×W, what is handed out; `logits` are the model's own of it.
+            success: N bool.
+            steps: N int64.
+        """
+        delta = adversarial - self.originals
+        dtype = self.originals.dtype
+        return AttackResult(
+            adversarial=adversarial.detach().contiguous(),
+            success=success,
+            steps=steps,
+            linf=linf_norms(delta),
+            l2=l2_norms(delta).to(dtype),
+            l1=l1_norms(delta).to(dtype),
+            l0=l0_norms(delta),
+            queries=self.landscape.queries.to(self.originals.device, copy=True),
+            clean_logits=clean.logits.detach().clone(),
+            adversarial_logits=logits.detach(),
+        )
+
+
+@contextmanager
+def session(
+    attack: Attack,
+    model: DiagnosticModel,
+    images: Tensor,
+    labels: Tensor,
+    objective: Objective,
+    *,
+    seed: int,
+    sample_ids: Sequence[int] | None,
+    token: CancelToken | None,
+    emit: Emit,
+) -> Iterator[Session]:
+    """Check what an attack is given, and leave the model as it was; arguments as `Attack.run`.
+
+    Raises:
+        AttackError: images, labels, objective, attack and model do not fit each other.
+    """
+    attack.check(model, objective)
+    labels = verified_labels(model, images, labels, objective)
+    ids = verified_ids(sample_ids, len(images))
+    token = token or CancelToken()
+    with undisturbed(model, images.device, seed, token):
+        token.check()
+        yield Session(
+            model=model,
+            originals=in_memory_format(images.detach().clone()),
+            labels=labels,
+            objective=objective,
+            ids=ids,
+            seed=seed,
+            token=token,
+            emit=emit,
+            landscape=Landscape(model, objective, labels, ids),
+        )
