@@ -76,7 +76,7 @@ class Landscape:
         labels = self.labels[rows]
         with torch.enable_grad():
             wide = logits.detach().double().requires_grad_()
-            loss = self.objective.loss(wide, labels)
+            loss = self.objective.loss(wide, labels, self.model.cutoffs)
             (slope,) = torch.autograd.grad(loss.sum(), wide)
         achieved = self.objective.achieved(logits.detach(), labels, self.model.cutoffs)
         return Point(images, logits, loss.detach(), slope, achieved)

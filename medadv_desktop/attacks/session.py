@@ -31,7 +31,7 @@ class Session:
 
     Attributes:
         originals: N×C×H×W in [0, 1]; never written to.
-        labels: N int64 (single-label) or N×K bool (multi-label).
+        labels: N int64 (single-label) or N×K bool (multi-label), resolved by the objective.
         ids: names of the N samples.
         landscape: the one way to look at the model.
         token: to be checked at every step; inside passes it is checked by hooks.
@@ -132,14 +132,19 @@ def session(
     token = token or CancelToken()
     with undisturbed(model, images.device, seed, token):
         token.check()
+        originals = in_memory_format(images.detach().clone())
+        landscape = Landscape(model, objective, labels, ids)
+        if objective.needs_clean:
+            clean = landscape.at(originals, torch.arange(len(ids), device=images.device))
+            labels = landscape.labels = objective.resolved(labels, clean.logits)
         yield Session(
             model=model,
-            originals=in_memory_format(images.detach().clone()),
+            originals=originals,
             labels=labels,
             objective=objective,
             ids=ids,
             seed=seed,
             token=token,
             emit=emit,
-            landscape=Landscape(model, objective, labels, ids),
+            landscape=landscape,
         )

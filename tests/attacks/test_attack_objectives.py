@@ -12,7 +12,10 @@ from medadv_desktop.attacks.objectives import (
     FlipFindings,
     HideFinding,
     InsertFinding,
+    LeastLikely,
     Objective,
+    OutOfTopFindings,
+    OutOfTopK,
     Targeted,
     Untargeted,
 )
@@ -21,6 +24,8 @@ from medadv_desktop.errors import AttackError
 LOGITS = torch.tensor([[1.0, -2.0, 0.5], [0.0, 3.0, 3.5]], dtype=torch.float64)
 CLASSES = torch.tensor([0, 1])
 FINDINGS = torch.tensor([[1, 0, 1], [0, 1, 0]]).bool()
+HIDDEN = torch.tensor([[0, 0, 1], [0, 1, 0]]).bool()  # finding 0 absent, the others as they are
+FLIPPED = torch.tensor([[0, 0, 1], [1, 1, 0]]).bool()
 CUTOFFS = torch.tensor([0.0, 0.0, 2.0])  # so the decisions are 100 and 111
 
 
@@ -41,15 +46,26 @@ def bce(columns: list[int], labels: torch.Tensor) -> torch.Tensor:
         ),
         (FlipAll(), FINDINGS, -bce([0, 1, 2], ~FINDINGS)),
         (FlipFindings(findings=(2, 0)), FINDINGS, -bce([0, 2], ~FINDINGS)),
-        (HideFinding(finding=1), FINDINGS, bce([1], torch.ones_like(FINDINGS))),
-        (InsertFinding(finding=1), FINDINGS, bce([1], torch.zeros_like(FINDINGS))),
+        (HideFinding(finding=1), FINDINGS, -bce([1], torch.zeros_like(FINDINGS))),
+        (InsertFinding(finding=1), FINDINGS, -bce([1], torch.ones_like(FINDINGS))),
+        # z_π1 − z_π3 is 3 and 3.5; the lead of the reference 0.5 and −0.5
+        (Untargeted(loss_kind="dlr"), CLASSES, torch.tensor([-0.5 / 3, 0.5 / 3.5])),
+        (Untargeted(loss_kind="margin"), CLASSES, torch.tensor([-0.5, 0.5])),
+        (Targeted(target=2, loss_kind="margin"), CLASSES, torch.tensor([-0.5, 0.5])),
+        (LeastLikely(), CLASSES, -F.cross_entropy(LOGITS, CLASSES, reduction="none")),
+        (LeastLikely(loss_kind="margin"), CLASSES, torch.tensor([0.5, -0.5])),
+        (OutOfTopK(k=2), CLASSES, torch.tensor([-3.0, -3.0])),
+        # highest absent minus highest present: −2 − 1, and 3.5 − 3
+        (OutOfTopFindings(), FINDINGS, torch.tensor([-3.0, 0.5])),
+        (HideFinding(finding=0, hold_others=True), FINDINGS, -bce([0, 1, 2], HIDDEN)),
+        (FlipFindings(findings=(0,), hold_others=True), FINDINGS, -bce([0, 1, 2], FLIPPED)),
     ],
     ids=lambda value: value.name if isinstance(value, Objective) else "",
 )
 def test_that_each_loss_is_the_cross_entropy_it_promises(
     objective: Objective, labels: torch.Tensor, expected: torch.Tensor
 ) -> None:
-    torch.testing.assert_close(objective.loss(LOGITS, labels), expected)
+    torch.testing.assert_close(objective.loss(LOGITS, labels), expected.double())
 
 
 @pytest.mark.parametrize(
@@ -64,6 +80,36 @@ def test_that_each_loss_is_the_cross_entropy_it_promises(
         (FlipFindings(findings=(0, 1)), torch.tensor([[0, 1, 0], [0, 1, 0]]), [True, False]),
         (HideFinding(finding=2), FINDINGS, [True, False]),
         (InsertFinding(finding=2), FINDINGS, [False, True]),
+        (
+            HideFinding(finding=0, hold_others=True),
+            torch.tensor([[1, 0, 0], [0, 1, 1]]),
+            [False] * 2,
+        ),
+        (
+            HideFinding(finding=2, hold_others=True),
+            torch.tensor([[1, 0, 1], [0, 1, 0]]),
+            [True, False],
+        ),
+        (
+            InsertFinding(finding=2, hold_others=True),
+            torch.tensor([[1, 0, 0], [0, 1, 0]]),
+            [False] * 2,
+        ),
+        (
+            InsertFinding(finding=2, hold_others=True),
+            torch.tensor([[1, 0, 0], [1, 1, 0]]),
+            [False, True],
+        ),
+        (
+            FlipFindings(findings=(0,), hold_others=True),
+            torch.tensor([[0, 0, 0], [0, 1, 0]]),
+            [True, False],
+        ),
+        (LeastLikely(), torch.tensor([0, 0]), [True, False]),
+        (OutOfTopK(k=1), CLASSES, [False, True]),
+        (OutOfTopK(k=2), torch.tensor([1, 0]), [True, True]),
+        (OutOfTopFindings(), FINDINGS, [False, True]),
+        (OutOfTopFindings(k=2), torch.tensor([[0, 1, 0], [1, 0, 0]]), [True, True]),
     ],
     ids=lambda value: value.name if isinstance(value, Objective) else "",
 )
@@ -110,3 +156,85 @@ def test_that_a_goal_that_does_not_fit_the_model_is_refused(
 def test_that_a_target_that_is_the_reference_is_refused_by_sample() -> None:
     with pytest.raises(AttackError, match="already the reference of samples 0, 2"):
         Targeted(target=1).check_labels(torch.tensor([1, 0, 1]))
+
+
+GOALS = [
+    Untargeted(),
+    Targeted(target=2),
+    LeastLikely(),
+    OutOfTopK(k=2),
+    FlipAll(),
+    FlipFindings(findings=(0, 2)),
+    FlipFindings(findings=(1,), hold_others=True),
+    HideFinding(finding=1),
+    HideFinding(finding=1, hold_others=True),
+    InsertFinding(finding=0),
+    InsertFinding(finding=0, hold_others=True),
+    OutOfTopFindings(k=2),
+]
+
+
+@pytest.mark.parametrize("objective", GOALS, ids=str)
+def test_that_the_margin_is_positive_exactly_where_the_goal_is_reached(
+    objective: Objective,
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(200, 4, generator=generator, dtype=torch.float64)
+    cutoffs = torch.tensor([0.0, -0.5, 0.5, 1.0], dtype=torch.float64)
+    for task in objective.tasks:
+        if task == "single-label":
+            labels, given = torch.randint(0, 4, (200,), generator=generator), None
+        else:
+            labels, given = torch.randint(0, 2, (200, 4), generator=generator).bool(), cutoffs
+            labels[:, 0], labels[:, 1:3] = True, False  # something to rank out, and others
+        achieved = objective.achieved(logits, labels, given)
+        assert 0 < int(achieved.sum()) < 200
+        assert torch.equal(objective.margin(logits, labels, given) > 0, achieved)
+
+
+@pytest.mark.parametrize("objective", GOALS, ids=str)
+def test_that_raising_the_loss_leads_to_the_goal(objective: Objective) -> None:
+    logits = torch.tensor([[2.0, -1.5, 1.0, -0.5]], dtype=torch.float64)
+    for task in objective.tasks:
+        single = task == "single-label"
+        labels = torch.tensor([0]) if single else torch.tensor([[1, 0, 1, 0]])
+        cutoffs = None if single else torch.zeros(4, dtype=torch.float64)
+        labels = objective.resolved(labels, logits)
+        at = logits.clone()
+        for _ in range(2000):
+            at.requires_grad_()
+            (slope,) = torch.autograd.grad(objective.loss(at, labels, cutoffs).sum(), at)
+            at = (at + 0.05 * slope).detach()
+            if objective.achieved(at, labels, cutoffs).all():
+                break
+        assert objective.achieved(at, labels, cutoffs).all()
+
+
+def test_that_the_least_likely_class_is_that_of_the_clean_image() -> None:
+    assert LeastLikely().resolved(CLASSES, LOGITS).tolist() == [1, 0]
+    assert Untargeted().resolved(CLASSES, LOGITS) is CLASSES
+
+
+@pytest.mark.parametrize(
+    ("objective", "classes", "multi_label", "words"),
+    [
+        (Untargeted(loss_kind="dlr"), 2, False, ["compares 3 classes", "margin"]),
+        (Targeted(target=0, loss_kind="dlr"), 3, False, ["compares 4 classes", "margin"]),
+        (Untargeted(loss_kind="dlr"), 3, True, ["has findings", "margin"]),
+        (OutOfTopK(k=3), 3, False, ["k: ", "at most 2"]),
+        (OutOfTopFindings(k=3), 3, True, ["k: ", "at most 2"]),
+    ],
+)
+def test_that_a_loss_without_meaning_is_refused_with_what_fits(
+    objective: Objective, classes: int, multi_label: bool, words: list[str]
+) -> None:
+    card = card_of(classes, thresholds=(0.5,) * classes if multi_label else ())
+    with pytest.raises(AttackError) as caught:
+        objective.check(card)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_that_samples_without_a_true_finding_cannot_have_one_ranked_out() -> None:
+    with pytest.raises(AttackError, match="samples 0, 2"):
+        OutOfTopFindings(k=1).check_labels(torch.tensor([[0, 0], [1, 0], [1, 1]]))

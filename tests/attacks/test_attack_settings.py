@@ -29,7 +29,6 @@ def test_that_the_registry_leaves_torch_out() -> None:
 
 def test_that_every_entry_stands_under_its_own_name() -> None:
     assert set(ATTACKS) >= {"fgsm", "pgd"}
-    assert set(OBJECTIVES) == {"untargeted", "targeted", "flip-all", "flip", "hide", "insert"}
     for name, kind in (ATTACKS | OBJECTIVES).items():
         assert kind.name == name
         assert kind.title
