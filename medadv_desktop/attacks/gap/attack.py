@@ -1,0 +1,95 @@
+"""A trained generator as an attack: one pass, no gradient of the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from medadv_desktop.attacks.attack import Attack, AttackResult
+from medadv_desktop.errors import AttackError
+from medadv_desktop.settings import PixelFraction
+
+if TYPE_CHECKING:
+    from medadv_desktop.attacks.objectives import Objective
+    from medadv_desktop.attacks.session import Session
+    from medadv_desktop.models.diagnostic import DiagnosticModel
+
+
+class GAP(Attack):
+    """x + G(x), or x + δ for a universal generator, clamped to [0, 1].
+
+    The generator is trained beforehand (`medadv gap train`), against this model or another: then
+    it is a transfer attack. It was trained for one goal; what is judged is the objective.
+    """
+
+    name = "gap"
+    title = "GAP"
+    summary = "A generator, trained beforehand, perturbs in one pass and without gradients"
+    reference = "Poursaeed et al., CVPR 2018 (arXiv 1712.02328)"
+    knowledge = "nothing"
+
+    generator: str = Field("", description="File of a trained generator (.safetensors)")
+    epsilon: PixelFraction | None = Field(
+        None,
+        ge=0,
+        le=100,
+        title="Budget ε",
+        description="A smaller budget than the one it was trained for; nothing means that one",
+        json_schema_extra={"unit": "of the [0, 1] grey scale"},
+    )
+
+    def check(self, model: DiagnosticModel, objective: Objective) -> None:
+        from medadv_desktop.attacks.gap.file import load
+
+        super().check(model, objective)
+        if not self.generator:
+            raise AttackError(
+                "no trained generator is chosen",
+                subject="generator",
+                remedy="Train one by medadv gap train, and choose its file",
+            )
+        trained = load(Path(self.generator))
+        if trained.shape != model.card.input_shape:
+            made, takes = ("×".join(map(str, s)) for s in (trained.shape, model.card.input_shape))
+            raise AttackError(
+                f"was trained for images of {made}; {model.card.name} takes {takes}",
+                subject=self.generator,
+                remedy="Train a generator for this model",
+            )
+        if self.epsilon is not None and self.epsilon > trained.recipe.epsilon:
+            raise AttackError(
+                f"the generator was trained for a budget of {trained.recipe.epsilon:.4g}",
+                subject="epsilon",
+                remedy="Choose at most that, or train another",
+            )
+
+    def search(self, session: Session) -> AttackResult:
+        import torch
+
+        from medadv_desktop.attacks.gap.file import load
+        from medadv_desktop.attacks.norm_balls import NORM_BALLS
+
+        trained = load(Path(self.generator))
+        own = session.model.card
+        if trained.origin.model_sha256 != own.sha256:
+            session.warn(
+                f"the generator was trained against {trained.origin.model}: on {own.name} this is "
+                "a transfer attack"
+            )
+        originals = session.originals
+        generator = trained.generator.to(originals.device, originals.dtype)
+        recipe = trained.recipe
+        ball = NORM_BALLS[recipe.norm](recipe.epsilon if self.epsilon is None else self.epsilon)
+        clean = session.landscape.at(originals, session.rows)
+        session.token.check()
+        with torch.no_grad():
+            moved = originals + generator(originals)
+        point = session.landscape.at(ball.project(moved, originals), session.rows)
+        keep = clean.achieved
+        adversarial = torch.where(keep[:, None, None, None], originals, point.images)
+        logits = torch.where(keep[:, None], clean.logits, point.logits)
+        success = keep | point.achieved
+        session.report(1, 1, adversarial, success)
+        return session.result(clean, adversarial, logits, success, (~keep).long())
