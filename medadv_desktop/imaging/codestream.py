@@ -7,7 +7,7 @@ from collections.abc import Iterator
 END_OF_IMAGE = b"\xff\xd9"
 _JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}) | {0xF7}
 _J2K_START = b"\xff\x4f\xff\x51"
-_LOSSLESS_FRAME, _HUFFMAN_TABLES, _SCAN = 0xC3, 0xC4, 0xDA
+_LOSSLESS_FRAME, _HUFFMAN_TABLES, SCAN = 0xC3, 0xC4, 0xDA
 _ADOBE = 0xEE
 _HARMLESS = frozenset({0xDB, 0xDD, 0xFE})  # quantization tables, restart interval, comment
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xDA)})
@@ -65,7 +65,7 @@ def check_lossless_jpeg(code: bytes, allocated: int) -> None:
         ValueError: says which marker is wrong.
     """
     frames = 0
-    for marker, body, after in _segments(code):
+    for marker, body, after in segments(code):
         if marker == _LOSSLESS_FRAME:
             frames += 1
             _check_frame(body, allocated)
@@ -73,7 +73,7 @@ def check_lossless_jpeg(code: bytes, allocated: int) -> None:
             raise ValueError(f"JPEG process {marker - 0xC0} in a lossless file")
         elif marker == _HUFFMAN_TABLES:
             _check_tables(body)
-        elif marker == _SCAN:
+        elif marker == SCAN:
             if frames != 1:
                 raise ValueError(f"a JPEG scan after {frames} frame headers")
             _check_scan(body)
@@ -87,8 +87,12 @@ def check_lossless_jpeg(code: bytes, allocated: int) -> None:
     raise ValueError("a JPEG stream without a scan")
 
 
-def _segments(code: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Marker, content and offset behind it, for each segment up to the end of the stream."""
+def segments(code: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Marker, content and offset behind it, for each segment of a JPEG stream up to its end.
+
+    Raises:
+        ValueError: what follows is no segment, or one that is cut off.
+    """
     at = 2
     while at + 4 <= len(code):
         if code[at] != 0xFF:
@@ -121,7 +125,8 @@ def _check_scan(body: bytes) -> None:
         raise ValueError(f"a JPEG scan header of {len(body)} bytes for {components} components")
     selectors = [body[at] for at in range(2, 1 + 2 * components, 2)]
     predictor, shift = body[-3], body[-1]
-    if any(s >> 4 > 3 or s & 15 for s in selectors) or not 1 <= predictor <= 7 or shift > 15:
+    # The second half means nothing here and should be 0; GDCM itself writes 1 for chroma.
+    if any(s >> 4 > 3 or s & 15 > 1 for s in selectors) or not 1 <= predictor <= 7 or shift > 15:
         raise ValueError("a JPEG scan header of impossible values")
 
 

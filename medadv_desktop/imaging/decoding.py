@@ -33,7 +33,7 @@ CHILD_OPTION = "--decode-pixels"
 calls `decoding_child.main` before anything else."""
 
 START_SECONDS = 30.0
-SECONDS = 4.0
+SECONDS = 3.5
 PIXELS_PER_SECOND = 2e6
 """The slowest decoder does ten times that."""
 
@@ -185,6 +185,39 @@ def decode(
     for text in answer["notes"]:
         note(text)
     return received_array(answer, data), str(answer["photometric"])
+
+
+def decode_tiff(
+    source: Path | bytes, index: int, result_bytes: int
+) -> tuple[str, tuple[int, int], bytearray, bytes]:
+    """Decode one page of a TIFF by Pillow and libtiff, in a child.
+
+    Args:
+        source: a file, or the whole content of one.
+        index: the page.
+        result_bytes: size of the decoded page, by which time and memory are bounded.
+
+    Returns:
+        Pillow's mode, width and height, the pixels as its `frombytes` takes them, and the RGB
+        palette (b"" without one).
+
+    Raises:
+        DecodingError: it is broken, in the words of Pillow and libtiff; or the decoder died or did
+            not come to an end.
+    """
+    path, content = (source, b"") if isinstance(source, Path) else (None, source)
+    head = {
+        "work": "tiff page",
+        "path": "" if path is None else str(path.absolute()),
+        "index": index,
+        "result_bytes": result_bytes,
+    }
+    seconds = SECONDS + result_bytes / PIXELS_PER_SECOND
+    answer, data = ask(head, content, seconds)
+    for text in answer["notes"]:
+        note(text)
+    width, height = answer["size"]
+    return answer["mode"], (width, height), data, bytes(answer.get("palette", ()))
 
 
 def ask(head: dict[str, Any], payload: bytes, seconds: float) -> tuple[dict[str, Any], bytearray]:

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import json
 import os
 import signal
 import struct
+import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +26,9 @@ SPARE_BYTES = 512 * 2**20
 
 KEPT_BYTES = 256 * 2**20
 """Up to this size a volume is kept decoded for its next plane."""
+
+MAX_HEARD_BYTES = 2**14
+"""Of what a library says, how much is read."""
 
 _LENGTH = struct.Struct("<I")
 
@@ -109,7 +115,8 @@ def _volume_header(head: dict[str, Any], _: bytearray) -> tuple[dict[str, Any], 
     reader = _reader(head)
     kinds = {
         sitk.sitkUInt8: "u1", sitk.sitkInt8: "i1", sitk.sitkUInt16: "u2", sitk.sitkInt16: "i2",
-        sitk.sitkUInt32: "u4", sitk.sitkInt32: "i4", sitk.sitkFloat32: "f4",
+        sitk.sitkUInt32: "u4", sitk.sitkInt32: "i4",
+        sitk.sitkUInt64: "u8", sitk.sitkInt64: "i8", sitk.sitkFloat32: "f4",
         sitk.sitkFloat64: "f8", sitk.sitkVectorUInt8: "u1",
     }  # fmt: skip
     kind = reader.GetPixelID()
@@ -151,6 +158,54 @@ def _volume_plane(head: dict[str, Any], _: bytearray) -> tuple[dict[str, Any], m
     answer = {"dtype": plane.dtype.str, "shape": plane.shape}
     octets: Any = plane.reshape(-1).view(np.uint8)
     return answer, memoryview(octets)
+
+
+def _tiff_page(head: dict[str, Any], payload: bytearray) -> tuple[dict[str, Any], memoryview]:
+    """A page of a TIFF file, or of one that came with the request, by Pillow and libtiff.
+
+    libtiff tells what is wrong on standard error and often goes on all the same. What it says of
+    tags goes back as notes; after anything else the pixels are not to be trusted.
+    """
+    from PIL import Image
+
+    with tempfile.TemporaryFile() as heard, _standard_error_to(heard):
+        file: Any = io.BytesIO(payload) if payload else head["path"]
+        try:
+            with Image.open(file, formats=("TIFF",)) as image:
+                image.seek(head["index"])
+                image.load()
+                octets = image.tobytes()
+                answer: dict[str, Any] = {"mode": image.mode, "size": image.size}
+                if image.palette is not None:
+                    answer["palette"] = list(image.getpalette("RGB") or ())
+        except Exception as error:
+            raise ValueError("; ".join((str(error), *_lines(heard)))) from None
+        notes = _lines(heard)
+    faults = [line for line in notes if not line.startswith(_ABOUT_TAGS)]
+    if faults:
+        raise ValueError("; ".join(faults))
+    return answer | {"notes": notes}, memoryview(octets)
+
+
+_ABOUT_TAGS = ("TIFFReadDirectory", "TIFFFetch", "_TIFF")
+
+
+@contextlib.contextmanager
+def _standard_error_to(file: Any) -> Iterator[None]:
+    before = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+
+
+def _lines(heard: Any) -> list[str]:
+    """What was written to a file, each line once."""
+    heard.seek(0)
+    text = heard.read(MAX_HEARD_BYTES).decode("utf-8", "replace")
+    return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))[:5]
 
 
 def _check_nifti(path: Path) -> None:
@@ -199,7 +254,12 @@ def _itk() -> Any:
 
 
 _kept: dict[str, Any] = {}
-_WORK = {"decode": _decode, "volume header": _volume_header, "volume plane": _volume_plane}
+_WORK = {
+    "decode": _decode,
+    "tiff page": _tiff_page,
+    "volume header": _volume_header,
+    "volume plane": _volume_plane,
+}
 
 
 def _address_space() -> int:

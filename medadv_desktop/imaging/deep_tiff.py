@@ -10,7 +10,6 @@ sums that Pillow makes with a stride of one are undone and made again.
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from medadv_desktop.imaging.decoding import decode_tiff
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _FILL_ORDER, _STRIP_OFFSETS, _ROWS_PER_STRIP, _STRIP_COUNTS = 266, 273, 278, 279
@@ -44,7 +45,7 @@ def decode_deep_tiff(path: Path, tags: Any, byte_order: str, channels: int) -> N
 
     Raises:
         ValueError: the directory lacks an element or contradicts itself.
-        Exception: whatever Pillow raises for broken data.
+        DecodingError: its data is broken.
     """
     rows, columns = int(tags[_LENGTH]), int(tags[_WIDTH])
     tiled = _TILE_OFFSETS in tags
@@ -114,8 +115,9 @@ def _grey(
         at += len(piece)
     entries[where] = _LONG, starts
     entries[lengths] = _LONG, [len(piece) for piece in pieces]
-    with Image.open(io.BytesIO(_tiff(entries, pieces, byte_order)), formats=("TIFF",)) as image:
-        values = np.asarray(image)
+    whole = _tiff(entries, pieces, byte_order)
+    mode, size, data, _ = decode_tiff(whole, 0, rows * columns * stretch * 2)
+    values = np.asarray(Image.frombytes(mode, size, data))
     return values.astype(values.dtype.newbyteorder("="), copy=False).astype(np.uint16, copy=False)
 
 

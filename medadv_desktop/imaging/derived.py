@@ -4,6 +4,7 @@ which instance it came (PS3.3 C.7.6.1.1.2 to C.7.6.1.1.4, C.12.1; PS3.15 E).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,20 +17,13 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,
-    ComputedRadiographyImageStorage,
-    CTImageStorage,
-    EnhancedCTImageStorage,
     EnhancedMRColorImageStorage,
     EnhancedMRImageStorage,
-    EnhancedPETImageStorage,
     ExplicitVRLittleEndian,
     JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLSNearLossless,
-    MRImageStorage,
-    PositronEmissionTomographyImageStorage,
     SecondaryCaptureImageStorage,
-    UltrasoundImageStorage,
     generate_uid,
 )
 
@@ -40,7 +34,14 @@ from medadv_desktop.imaging.burned_mark import burn_mark
 from medadv_desktop.imaging.deidentify import deidentify as take_identity_out
 from medadv_desktop.imaging.deidentify import replaced_uid
 from medadv_desktop.imaging.frame import Frame
+from medadv_desktop.imaging.iod_rules import (
+    NAMES_REFERENCED_SERIES,
+    NEVER_SECONDARY,
+    OF_MR_ACQUISITION,
+    SINGLE_FRAME,
+)
 from medadv_desktop.imaging.noting import noting
+from medadv_desktop.imaging.one_frame import keep_one_frame
 from medadv_desktop.imaging.reading import HEAD_BYTES, Kind, read_frame, sniff
 
 SERIES_DESCRIPTION = "ADVERSARIAL - NOT FOR DIAGNOSIS"
@@ -55,21 +56,7 @@ _SURELY_LOSSY = {
     JPEGExtended12Bit: "ISO_10918_1",
     JPEGLSNearLossless: "ISO_14495_1",
 }
-_NEVER_SECONDARY = (
-    EnhancedCTImageStorage,
-    EnhancedMRImageStorage,
-    EnhancedMRColorImageStorage,
-    EnhancedPETImageStorage,
-)
-# Some of their files hold several frames all the same; a reference to one would break a rule more.
-_SINGLE_FRAME = (
-    ComputedRadiographyImageStorage,
-    CTImageStorage,
-    MRImageStorage,
-    PositronEmissionTomographyImageStorage,
-    SecondaryCaptureImageStorage,
-    UltrasoundImageStorage,
-)
+_ENHANCED_MR = (EnhancedMRImageStorage, EnhancedMRColorImageStorage)
 _PERHAPS_LOSSY = (JPEG2000, HTJ2K)
 
 # What describes the source's pixels and not the new ones, or shows them.
@@ -134,9 +121,9 @@ def write_derived_dicom(
     gave them 16 bits, which other classes of colour images may not have, they become a Secondary
     Capture too.
 
-    Image Type is DERIVED\\SECONDARY; of enhanced CT, MR and PET, which the standard forbids to be
-    SECONDARY, DERIVED\\PRIMARY. Instance and series are always new; the study's UID stays, or with
-    de-identification is replaced, the same one always by the same one. Encoding is Explicit VR
+    Image Type is DERIVED\\SECONDARY; of classes that the standard forbids to be SECONDARY
+    (iod_rules.py), DERIVED\\PRIMARY. Instance and series are always new; the study's UID stays, or
+    with de-identification is replaced, the same one always by the same one. Encoding is Explicit VR
     Little Endian. Burned In Annotation, which speaks of text that identifies the patient and not of
     this mark, stays as the source has it, and so does a history of lossy compression.
 
@@ -237,6 +224,8 @@ def _source_header(frame: Frame) -> tuple[Dataset, list[str]]:
         own_uid = str(dataset.get("SOPInstanceUID") or "").strip(" \0")
         reformatted = own_uid != frame.provenance.sop_instance_uid
         _prepare(dataset, 0 if reformatted else frame.provenance.frame)
+        if dataset.SOPClassUID in _ENHANCED_MR and _drop(dataset, OF_MR_ACQUISITION):
+            notes.append("How the enhanced MR was acquired is left to its source to say")
         if reformatted:
             _move_to_plane(dataset, frame)
             notes.append("The image is a reformatted plane: it names its series, and no one source")
@@ -297,20 +286,12 @@ def _prepare(dataset: Dataset, index: int) -> None:
         _call_secondary_capture(dataset)
     if not dataset.get("StudyInstanceUID"):
         dataset.StudyInstanceUID = generate_uid(prefix=None)
-    for keyword in _OF_THE_OLD_PIXELS:
-        if keyword in dataset:
-            del dataset[keyword]
+    _drop(dataset, _OF_THE_OLD_PIXELS)
     for tag in [t for t in dataset if t.tag.group % 2 == 0 and 0x6000 <= t.tag.group <= 0x60FF]:
         # An overlay in the unused bits of the old pixels has gone with them.
         if (tag.tag.group, 0x3000) not in dataset:
             del dataset[tag.tag]
-    if "NumberOfFrames" in dataset:
-        dataset.NumberOfFrames = 1
-    groups = dataset.get("PerFrameFunctionalGroupsSequence")
-    if groups:
-        dataset.PerFrameFunctionalGroupsSequence = [groups[min(index, len(groups) - 1)]]
-    if "FrameTimeVector" in dataset:
-        dataset.FrameTimeVector = [0]
+    keep_one_frame(dataset, index)
     swapped = dataset.original_encoding[1] is False
     _settle_words(dataset, swapped)
 
@@ -327,9 +308,7 @@ def _move_to_plane(dataset: Dataset, frame: Frame) -> None:
             subject=frame.provenance.path,
             remedy="Export it as PNG or NPZ, or attack one of the original slices",
         )
-    for keyword in _OF_ONE_SLICE:
-        if keyword in dataset:
-            del dataset[keyword]
+    _drop(dataset, _OF_ONE_SLICE)
     if "SliceThickness" in dataset:
         dataset.SliceThickness = None
     dataset.ImagePositionPatient = [_decimal(v) for v in frame.pose.position]
@@ -381,7 +360,7 @@ def _reference(dataset: Dataset, frame: Frame) -> Dataset | None:
     item = Dataset()
     item.ReferencedSOPClassUID = dataset.SOPClassUID
     item.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
-    if "NumberOfFrames" in dataset and dataset.SOPClassUID not in _SINGLE_FRAME:
+    if "NumberOfFrames" in dataset and dataset.SOPClassUID not in SINGLE_FRAME:
         item.ReferencedFrameNumber = frame.provenance.frame + 1
     item.PurposeOfReferenceCodeSequence = [
         _code("121322", "Source image for image processing operation")
@@ -407,6 +386,8 @@ def _describe(
         if deidentified:
             source.ReferencedSOPInstanceUID = replaced_uid(source.ReferencedSOPInstanceUID)
         dataset.SourceImageSequence = [source]
+        if dataset.SOPClassUID in NAMES_REFERENCED_SERIES:
+            dataset.ReferencedSeriesSequence = [_series_of(frame, source, deidentified)]
     description = derivation_text(attack, mark, frame)
     dataset.DerivationDescription = description
     now = datetime.now()
@@ -427,10 +408,21 @@ def _describe(
         _use_utf8(dataset)
 
 
+def _series_of(frame: Frame, source: Dataset, deidentified: bool) -> Dataset:
+    """The source once more, as an item of Referenced Series Sequence (PS3.3 C.12.2)."""
+    instance, series = Dataset(), Dataset()
+    instance.ReferencedSOPClassUID = source.ReferencedSOPClassUID
+    instance.ReferencedSOPInstanceUID = source.ReferencedSOPInstanceUID
+    uid = frame.provenance.series_instance_uid
+    series.SeriesInstanceUID = replaced_uid(uid) if deidentified else uid
+    series.ReferencedInstanceSequence = [instance]
+    return series
+
+
 def _set_image_type(dataset: Dataset) -> None:
-    enhanced = dataset.SOPClassUID in _NEVER_SECONDARY
+    value = "PRIMARY" if dataset.SOPClassUID in NEVER_SECONDARY else "SECONDARY"
     old = [*(dataset.get("ImageType") or [])]
-    dataset.ImageType = ["DERIVED", "PRIMARY" if enhanced else "SECONDARY", *old[2:]]
+    dataset.ImageType = ["DERIVED", value, *old[2:]]
     for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for group in dataset.get(groups) or []:
             # MR and CT Image Frame Type: what the whole says, its one frame says.
@@ -488,17 +480,13 @@ def _set_pixels(dataset: Dataset, frame: Frame, stored: NDArray[np.generic]) -> 
     dataset.PhotometricInterpretation = str(frame.photometric)
     if frame.is_color:
         dataset.PlanarConfiguration = 0
-        for keyword in _OF_PALETTES:
-            if keyword in dataset:
-                del dataset[keyword]
+        _drop(dataset, _OF_PALETTES)
     elif "PlanarConfiguration" in dataset:
         del dataset.PlanarConfiguration
     dataset.BitsAllocated = 8 * stored.dtype.itemsize
     data = np.ascontiguousarray(stored, dtype=stored.dtype.newbyteorder("<")).tobytes()
     if stored.dtype.kind == "f":
-        for keyword in ("BitsStored", "HighBit", "PixelRepresentation"):
-            if keyword in dataset:
-                del dataset[keyword]
+        _drop(dataset, ("BitsStored", "HighBit", "PixelRepresentation"))
         kind = "FloatPixelData" if stored.dtype.itemsize == 4 else "DoubleFloatPixelData"
         setattr(dataset, kind, data)
         return
@@ -544,6 +532,14 @@ def _write(dataset: Dataset, stored: NDArray[np.generic], frame: Frame, path: Pa
                 subject=path,
                 remedy="Export the image as PNG or NPZ, and report this file's kind",
             )
+
+
+def _drop(dataset: Dataset, keywords: Iterable[str]) -> bool:
+    """Whether any of the elements was there to be taken out."""
+    there = [keyword for keyword in keywords if keyword in dataset]
+    for keyword in there:
+        del dataset[keyword]
+    return bool(there)
 
 
 def _code(value: str, meaning: str) -> Any:

@@ -157,6 +157,8 @@ def read_dicom(path: Path, index: int) -> Frame:
         notes = header.notes
         is_grey = layout.photometric.startswith("MONOCHROME")
         modality = modality_of(places, path, notes) if is_grey else ModalityTransform()
+        if is_grey and "RedPaletteColorLookupTableDescriptor" in header.dataset:
+            notes.append("A supplemental palette (PS3.3 C.7.6.19) is not applied: shown in grey")
         stored, photometric, bits = decode_frame(header, layout, index)
         stored.flags.writeable = False
         return Frame(

@@ -102,7 +102,6 @@ FRAME_KEYWORDS = (
     "PatientOrientation",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
-    "PixelPresentation",
     "RedPaletteColorLookupTableDescriptor",
     "RedPaletteColorLookupTableData",
     "GreenPaletteColorLookupTableData",
@@ -230,28 +229,15 @@ def read_header(path: Path, file: BoundedFile, keywords: Sequence[str]) -> Dicom
         NoPixelsError: the object holds no pixels, by its kind.
         ImageError: the file ends inside its header, or inflates beyond the limit.
     """
-    start = 132 if file.read(132)[128:] == b"DICM" else 0
-    file.seek(start)
-    meta = read_dataset(file, False, True, stop_when=_until(path, lambda tag: tag >> 16 != 2))
-    declared = text_of(meta, "TransferSyntaxUID")
-    body: BinaryIO = cast(BinaryIO, file)
-    size = file.size
-    if declared == DeflatedExplicitVRLittleEndian:
-        body = _inflate(path, file)
-        size = body.seek(0, io.SEEK_END)
-        body.seek(0)
-    syntax = UID(declared) if declared else _guess_syntax(body)
-    little = syntax.is_little_endian if _is_known(syntax) else True
-    implicit = syntax.is_implicit_VR if _is_known(syntax) else False
-    notes = [] if declared else [f"The file names no transfer syntax; read as {syntax.name}"]
+    body = _body_of(path, file)
+    syntax = body.syntax
+    notes = [] if body.declared else [f"The file names no transfer syntax; read as {syntax.name}"]
     tags: list[Any] = [BaseTag(tag_for_keyword(word) or 0) for word in keywords]
-    is_end = PIXEL_KEYWORDS.__contains__
-    dataset = _parsed(path, body, (implicit, little), notes, is_end, specific_tags=tags)
-    implicit = bool(dataset.original_encoding[0])
-    pixels = _pixel_element(body, size, implicit, little)
+    dataset = _parsed(path, body, notes, specific_tags=tags)
+    pixels = _pixel_element(body, dataset)
     if pixels is None:
-        raise _no_pixels(path, meta, dataset, file.cut_off)
-    return DicomHeader(path, body, dataset, syntax, little, pixels, notes)
+        raise _no_pixels(path, body.meta, dataset, file.cut_off)
+    return DicomHeader(path, body.file, dataset, syntax, body.little_endian, pixels, notes)
 
 
 def read_everything(path: Path) -> tuple[Dataset, Dataset, list[str]]:
@@ -267,61 +253,95 @@ def read_everything(path: Path) -> tuple[Dataset, Dataset, list[str]]:
     """
     notes: list[str] = []
     with BoundedFile(path) as file:
-        start = 132 if file.read(132)[128:] == b"DICM" else 0
-        file.seek(start)
-        meta = read_dataset(file, False, True, stop_when=_until(path, lambda tag: tag >> 16 != 2))
-        declared = text_of(meta, "TransferSyntaxUID")
-        body: BinaryIO = cast(BinaryIO, file)
-        size = file.size
-        if declared == DeflatedExplicitVRLittleEndian:
-            body = _inflate(path, file)
-            size = body.seek(0, io.SEEK_END)
-            body.seek(0)
-        syntax = UID(declared) if declared else _guess_syntax(body)
-        little = syntax.is_little_endian if _is_known(syntax) else True
-        implicit = syntax.is_implicit_VR if _is_known(syntax) else False
-        is_end = PIXEL_KEYWORDS.__contains__
-        dataset = _parsed(path, body, (implicit, little), notes, is_end, defer_size=DEFERRED)
-        pixels = _pixel_element(body, size, bool(dataset.original_encoding[0]), little)
+        body = _body_of(path, file)
+        dataset = _parsed(path, body, notes, defer_size=DEFERRED)
+        pixels = _pixel_element(body, dataset)
         if pixels is not None:
             tag = BaseTag(tag_for_keyword(pixels.keyword) or 0)
             length = 0xFFFFFFFF if pixels.encapsulated else pixels.available
             dataset[tag] = RawDataElement(
-                tag, pixels.vr or "OW", length, None, pixels.offset, False, little
+                tag, pixels.vr or "OW", length, None, pixels.offset, False, body.little_endian
             )
         elif file.cut_off:
             notes.append("The file is cut off: what lies behind is missing")
-        return meta, dataset, notes
+        return body.meta, dataset, notes
 
 
-def _parsed(
-    path: Path,
-    body: BinaryIO,
-    encoding: tuple[bool, bool],
-    notes: list[str],
-    is_end: Callable[[int], bool],
-    **options: Any,
-) -> Dataset:
-    """pydicom's `read_dataset`; once more as ASCII where it stumbles over the character set."""
-    start = body.tell()
+@dataclass(frozen=True, eq=False)
+class _Body:
+    """What follows the file meta information.
+
+    `file` stands at its first byte, and is a memory file where it was deflated; `size` is where it
+    ends, `declared` whether the file names its transfer syntax.
+    """
+
+    meta: Dataset
+    file: BinaryIO
+    size: int
+    syntax: UID
+    declared: bool
+
+    @property
+    def little_endian(self) -> bool:
+        return self.syntax.is_little_endian if _is_known(self.syntax) else True
+
+    @property
+    def implicit(self) -> bool:
+        return self.syntax.is_implicit_VR if _is_known(self.syntax) else False
+
+
+def _body_of(path: Path, file: BoundedFile) -> _Body:
+    start = 132 if file.read(132)[128:] == b"DICM" else 0
+    file.seek(start)
+    meta = read_dataset(file, False, True, stop_when=_until(path, lambda tag: tag >> 16 != 2))
+    declared = text_of(meta, "TransferSyntaxUID")
+    body: BinaryIO = cast(BinaryIO, file)
+    size = file.size
+    if declared == DeflatedExplicitVRLittleEndian:
+        body = _inflate(path, file)
+        size = body.seek(0, io.SEEK_END)
+        body.seek(0)
+    return _Body(
+        meta, body, size, UID(declared) if declared else _guess_syntax(body), bool(declared)
+    )
+
+
+def _parsed(path: Path, body: _Body, notes: list[str], **options: Any) -> Dataset:
+    """pydicom's `read_dataset` up to the pixels; once more as ASCII where it stumbles over the
+    character set.
+
+    Raises:
+        ImageError: a sequence of undefined length does not end before the file does.
+        Exception: whatever pydicom raises for a header that is broken from its start.
+    """
+    file, encoding = body.file, (body.implicit, body.little_endian)
+    start = file.tell()
     try:
-        return read_dataset(body, *encoding, stop_when=_until(path, is_end), **options)
+        return read_dataset(file, *encoding, stop_when=_until_pixels(path), **options)
+    except (OSError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # from the file system; pydicom's own have no number
+        raise ImageError(
+            f"is cut off inside a sequence of its header ({error})",
+            subject=path,
+            remedy=COPY_AGAIN,
+        ) from None
     except (ValueError, LookupError):
-        body.seek(start)
-        match = _CHARACTER_SET.search(body.read(LONG_READ))
+        file.seek(start)
+        match = _CHARACTER_SET.search(file.read(LONG_READ))
         if match is None:
             raise
         begin = start + match.end()
         length = match["little"] or match["implicit"]
         end = begin + int.from_bytes(length or match["big"], "little" if length else "big")
-        if isinstance(body, BoundedFile):
-            body.blank = range(begin, end)
+        if isinstance(file, BoundedFile):
+            file.blank = range(begin, end)
         else:
-            body.seek(begin)
-            body.write(b" " * (end - begin))  # the inflated data, in memory
-        body.seek(start)
+            file.seek(begin)
+            file.write(b" " * (end - begin))  # the inflated data, in memory
+        file.seek(start)
         notes.append("The character set it names cannot be read; its text is read as ASCII")
-        return read_dataset(body, *encoding, stop_when=_until(path, is_end), **options)
+        return read_dataset(file, *encoding, stop_when=_until_pixels(path), **options)
 
 
 _CHARACTER_SET = re.compile(
@@ -411,6 +431,10 @@ def _until(path: Path, is_end: Callable[[int], bool]) -> Callable[[BaseTag, str 
     return stop
 
 
+def _until_pixels(path: Path) -> Callable[[BaseTag, str | None, int], bool]:
+    return _until(path, PIXEL_KEYWORDS.__contains__)
+
+
 def _is_known(syntax: UID) -> bool:
     return syntax.is_transfer_syntax and not syntax.is_private
 
@@ -441,8 +465,11 @@ def _guess_syntax(file: BinaryIO) -> UID:
     return UID("1.2.840.10008.1.2.2" if swapped else "1.2.840.10008.1.2.1")
 
 
-def _pixel_element(file: BinaryIO, size: int, implicit: bool, little: bool) -> PixelElement | None:
-    order: Any = "little" if little else "big"
+def _pixel_element(body: _Body, dataset: Dataset) -> PixelElement | None:
+    """The pixels that the parsed data set ended at, None where it ended at something else."""
+    file = body.file
+    order: Any = "little" if body.little_endian else "big"
+    implicit = bool(dataset.original_encoding[0])  # as it is, whatever it was said to be
     head = file.read(8)
     if len(head) < 8:
         return None
@@ -453,7 +480,7 @@ def _pixel_element(file: BinaryIO, size: int, implicit: bool, little: bool) -> P
         return None
     offset = file.tell()
     encapsulated = length == 0xFFFFFFFF
-    left = max(size - offset, 0)
+    left = max(body.size - offset, 0)
     available = left if encapsulated else min(length, left)
     return PixelElement(PIXEL_KEYWORDS[tag], vr, offset, available, encapsulated)
 
@@ -462,6 +489,12 @@ def _no_pixels(path: Path, meta: Dataset, dataset: Dataset, cut_off: bool) -> Im
     if cut_off:
         return ImageError("is cut off inside its header", subject=path, remedy=COPY_AGAIN)
     uid = text_of(dataset, "SOPClassUID") or text_of(meta, "MediaStorageSOPClassUID")
+    if UID(text_of(meta, "TransferSyntaxUID")).name.startswith("JPIP"):
+        return ImageError(
+            "leaves its pixels with a server (JPIP)",
+            subject=path,
+            remedy="Export the image again with its pixels",
+        )
     if "Rows" in dataset:
         return ImageError(
             "has the header of an image and no Pixel Data", subject=path, remedy=COPY_AGAIN

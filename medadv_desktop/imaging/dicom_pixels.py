@@ -33,13 +33,16 @@ from medadv_desktop.imaging.decoding import decode
 from medadv_desktop.imaging.dicom_header import COPY_AGAIN, DicomHeader
 from medadv_desktop.imaging.encapsulated import fragments_of, frame_code
 from medadv_desktop.imaging.frame import Photometric
+from medadv_desktop.imaging.jpeg_colors import untransformed
 from medadv_desktop.imaging.palette import apply_palette
 from medadv_desktop.imaging.ybr import spread_chroma, ybr_to_rgb
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
 SUBSAMPLED = ("YBR_FULL_422", "YBR_PARTIAL_422")
 COLOR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT")
-
+LOSSY_JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit)
+LOSSLESS_JPEG = (JPEGLossless, JPEGLosslessSV1)
+OF_JPEG_2000 = ("YBR_ICT", "YBR_RCT")
 
 PLUGINS = {
     JPEGBaseline8Bit: "pillow",
@@ -198,9 +201,13 @@ def decode_frame(
         return _from_ybr(header, layout, index, options), Photometric.RGB, layout.bits_stored
     if header.transfer_syntax.is_encapsulated:
         array, decoded = _decompressed(header, layout, index, options)
+    elif layout.bits_allocated == 1 and layout.samples == 1:
+        array, decoded = _single_bits(header, layout, index), photometric
     else:
         if _is_unsubsampled(header, layout):
             options["photometric_interpretation"] = "YBR_FULL"
+        elif photometric in SUBSAMPLED:
+            _check_subsampling(header, layout, compressed=False)
         check_length(header, layout, index)
         header.file.seek(header.pixels.offset)
         array, described = _decoder(header).as_array(
@@ -213,9 +220,31 @@ def decode_frame(
     if photometric == "PALETTE COLOR":
         colors = apply_palette(header, array)
         return colors, Photometric.RGB, 8 * colors.dtype.itemsize
+    if decoded in OF_JPEG_2000:
+        header.notes.append(f"{decoded} is declared outside of JPEG 2000; read as RGB")
     if decoded in ("YBR_FULL", "YBR_FULL_422"):
         raise ImageError("its YBR colours could not be converted", subject=header.path)
     return array, Photometric.RGB, layout.bits_stored
+
+
+def _single_bits(header: DicomHeader, layout: Layout, index: int) -> NDArray[np.generic]:
+    """Pixels of one bit, the lowest of a byte first (PS3.5 8.1.1, D.1).
+
+    Frames follow one another without a gap: one may begin inside a byte, where pydicom cannot.
+    """
+    check_length(header, layout, index)
+    count = layout.rows * layout.columns
+    start = index * count
+    first, stop = start // 8, -(-(start + count) // 8)
+    in_words = header.pixels.vr == "OW" and not header.little_endian
+    if in_words:  # of which the byte with the first pixels is the second one
+        first, stop = first // 2 * 2, -(-stop // 2) * 2
+    header.file.seek(header.pixels.offset + first)
+    octets = np.frombuffer(header.file.read(stop - first).ljust(stop - first, b"\0"), np.uint8)
+    if in_words:
+        octets = octets.view(">u2").astype("<u2").view(np.uint8)
+    bits = np.unpackbits(octets, bitorder="little")[start - 8 * first :][:count]
+    return bits.reshape(layout.rows, layout.columns)
 
 
 def _from_ybr(
@@ -224,17 +253,14 @@ def _from_ybr(
     """The RGB pixels of a frame whose YBR colours pydicom does not convert."""
     subsampled = layout.photometric in SUBSAMPLED
     compressed = header.transfer_syntax.is_encapsulated
-    if subsampled and (compressed or layout.columns % 2):
-        what = "compressed" if compressed else f"with {layout.columns} columns"
-        raise ImageError(
-            f"{layout.photometric} of {layout.bits_allocated} bits {what} is not supported",
-            subject=header.path,
-            remedy="Export the image again as RGB",
-        )
-    # Called RGB, they are handed over as they are.
-    plain = options | {"photometric_interpretation": "RGB"}
+    if subsampled:
+        _check_subsampling(header, layout, compressed=compressed)
+    # Called YBR_FULL and not wanted as RGB, they are handed over as they are.
+    plain = options | {"photometric_interpretation": "YBR_FULL", "as_rgb": False}
     if compressed:
-        ybr = _decompressed(header, layout, index, plain)[0]
+        ybr, decoded = _decompressed(header, layout, index, plain)
+        if decoded == "RGB":  # whatever the header says
+            return ybr
     elif subsampled:
         check_length(header, layout, index)
         size = layout.rows * layout.columns * 2 * layout.bits_allocated // 8
@@ -253,19 +279,57 @@ def _from_ybr(
     return ybr_to_rgb(ybr, layout.bits_stored, partial="PARTIAL" in layout.photometric)
 
 
+def _check_subsampling(header: DicomHeader, layout: Layout, *, compressed: bool) -> None:
+    """Refuse halved chroma where nothing says which pixels share it.
+
+    Uncompressed, two neighbours in a row do (PS3.3 C.7.6.3.1.2). Compressed, only lossy JPEG of
+    8 bits has it (PS3.5 8.2.1, A.4.1; 8.2.2 to 8.2.4 know no such colours): the stream tells.
+    """
+    if not compressed and layout.columns % 2 == 0:
+        return
+    if compressed and header.transfer_syntax in LOSSY_JPEG and layout.bits_allocated == 8:
+        return
+    said = f"its colours are {layout.photometric} of {layout.bits_allocated} bits"
+    reason = (
+        f"{said} in {header.transfer_syntax.name}, which DICOM (PS3.5 8.2) does not allow"
+        if compressed
+        else f"{said}, which go by pairs of columns, in {layout.columns} columns"
+    )
+    raise ImageError(reason, subject=header.path, remedy="Export the image again as RGB")
+
+
 def _decompressed(
     header: DicomHeader, layout: Layout, index: int, options: dict[str, Any]
 ) -> tuple[NDArray[np.generic], str]:
     """The pixels of a compressed frame, and their photometric interpretation."""
     decoder = _decoder(header)
     code = _encoded_frame(header, layout, index)
+    if header.transfer_syntax in (*LOSSY_JPEG, *LOSSLESS_JPEG) and layout.samples > 1:
+        code, told = untransformed(code, layout.photometric)
+        if told != layout.photometric:
+            header.notes.append(
+                f"{layout.photometric} is declared, but its JPEG stream says {told}"
+            )
+            options = options | {"photometric_interpretation": told}
     plugin = _plugin(header, layout)
     if header.transfer_syntax == RLELossless:  # decoded in Python, which broken data cannot harm
         array, described = decoder.as_array(
             encapsulate([code]), index=0, number_of_frames=1, decoding_plugin=plugin, **options
         )
         return array, str(described["photometric_interpretation"])
-    return decode(code, header.transfer_syntax, plugin, options, math.ceil(layout.decoded_bytes))
+    narrow = header.transfer_syntax in LOSSLESS_JPEG and layout.bits_stored < 8
+    if narrow:  # GDCM ends the process unless told that all eight bits are used
+        options = options | {"bits_stored": layout.bits_allocated}
+    array, decoded = decode(
+        code, header.transfer_syntax, plugin, options, math.ceil(layout.decoded_bytes)
+    )
+    return _lowest_bits(array, layout.bits_stored) if narrow else array, decoded
+
+
+def _lowest_bits(values: NDArray[np.generic], bits: int) -> NDArray[np.generic]:
+    """Integers with all but their lowest bits cleared, or filled with the sign."""
+    unused = 8 * values.dtype.itemsize - bits
+    return np.asarray(np.right_shift(np.left_shift(values, unused), unused))
 
 
 def _decoder(header: DicomHeader) -> Any:
@@ -320,7 +384,7 @@ def _check_code(header: DicomHeader, layout: Layout, code: bytes) -> None:
         )
     if syntax == JPEGExtended12Bit and layout.bits_stored > 8:
         _need_gpl_codecs(header)
-    if syntax in (JPEGLossless, JPEGLosslessSV1):
+    if syntax in LOSSLESS_JPEG:
         check_lossless_jpeg(code, layout.bits_allocated)
     # CharLS goes on for many seconds behind the end of a stream that lacks its end marker.
     if syntax in (JPEGLSLossless, JPEGLSNearLossless) and END_OF_IMAGE not in code:

@@ -21,6 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from medadv_desktop.errors import ImageError
 from medadv_desktop.imaging.bounds import check_size
+from medadv_desktop.imaging.decoding import decode_tiff
 from medadv_desktop.imaging.deep_tiff import decode_deep_tiff
 from medadv_desktop.imaging.frame import Frame, Instance, Photometric, PixelSpace, Provenance
 from medadv_desktop.imaging.noting import noting
@@ -222,12 +223,14 @@ def _values(
         if header.format == "TIFF":
             return _deep_tiff(path, image, header)
         return _deep_png(path, header)
-    return _plain(image, header, notes)
+    return _plain(path, image, header, notes)
 
 
-def _plain(image: Image.Image, header: _Header, notes: list[str]) -> NDArray[np.generic]:
+def _plain(
+    path: Path, image: Image.Image, header: _Header, notes: list[str]
+) -> NDArray[np.generic]:
     """Pixels by Pillow as H×W or H×W×C, with alpha, if any, as the last channel."""
-    image.load()
+    image = _loaded(path, image)
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA" if _has_transparency(image) else "RGB")
     elif image.mode in ("L", "RGB") and "transparency" in image.info:
@@ -244,6 +247,23 @@ def _plain(image: Image.Image, header: _Header, notes: list[str]) -> NDArray[np.
         image = image.convert("RGB")
     values = np.asarray(image)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _loaded(path: Path, image: Image.Image) -> Image.Image:
+    """The image with its pixels.
+
+    Compressed TIFF is left to a child process: libtiff writes to the terminal what is wrong with
+    it, and hands the pixels over all the same.
+    """
+    if image.format != "TIFF" or not getattr(image, "use_load_libtiff", False):
+        image.load()
+        return image
+    size = image.width * image.height * len(image.getbands()) * 4
+    mode, shape, data, palette = decode_tiff(path, image.tell(), size)
+    made = Image.frombytes(mode, shape, data)
+    if palette:
+        made.putpalette(palette)
+    return made
 
 
 def _has_transparency(image: Image.Image) -> bool:

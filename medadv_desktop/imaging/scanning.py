@@ -12,10 +12,8 @@ from medadv_desktop.imaging.archives import MAX_DEPTH, Budget, is_archive, unpac
 from medadv_desktop.imaging.directories import MEDIA_STORAGE_DIRECTORY, files_of
 from medadv_desktop.imaging.frame import Instance, NonImage, Unreadable
 from medadv_desktop.imaging.reading import describe, naming, same_pixels
-from medadv_desktop.imaging.series import Series, Study, group, natural_key
+from medadv_desktop.imaging.series import natural_key
 from medadv_desktop.jobs import CancelToken, Emit, Progress, silent
-
-__all__ = ["Series", "Study", "group", "natural_key", "scan"]
 
 
 def scan(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medadv_desktop.imaging.display import render
+from medadv_desktop.imaging.frame import Frame
 from medadv_desktop.imaging.reading import open_instance, read_frame
 
 
@@ -26,7 +27,11 @@ def thumbnail(path: Path | str, side: int = 96) -> NDArray[np.uint8]:
     Raises:
         ImageError: as `read_frame`.
     """
-    frame = read_frame(path, open_instance(path).frames // 2)
+    return thumbnail_of(read_frame(path, open_instance(path).frames // 2), side)
+
+
+def thumbnail_of(frame: Frame, side: int = 96) -> NDArray[np.uint8]:
+    """The same of a frame that is read."""
     aspect = frame.spacing.aspect if frame.spacing else 1.0
     # Between the two, the axis with the longer pixels is stretched, never the other one squeezed.
     height = frame.shape[0] * max(aspect, 1.0)

@@ -31,7 +31,8 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class _Header:
-    """`size` is x, y, z and further axes; `axes` the directions of x, y and z in LPS."""
+    """`size` is x, y, z and further axes; `axes` the directions of x, y and z in LPS; `is_flat`
+    tells that the file itself has no z."""
 
     format: str
     size: tuple[int, ...]
@@ -41,6 +42,7 @@ class _Header:
     channels: int
     dtype: str
     stamp: int
+    is_flat: bool
 
     @property
     def frames(self) -> int:
@@ -96,7 +98,7 @@ def read_volume_plane(path: Path, kind: str, index: int) -> Frame:
             subject=path,
             remedy=f"Frames go from 0 to {header.frames - 1}",
         )
-    place = np.unravel_index(index, header.size[:1:-1]) if len(header.size) > 2 else ()
+    place = () if header.is_flat else np.unravel_index(index, header.size[:1:-1])
     answer, data = _ask("volume plane", path, header, {"index": [int(i) for i in place]})
     stored = received_array(answer, data)
     if stored.shape[:2] != (header.size[1], header.size[0]):
@@ -152,8 +154,9 @@ def _header(path: Path, kind: str) -> _Header:
         axes = tuple(tuple(float(v) for v in directions[:3, k]) for k in range(3))  # type: ignore[assignment]
         origin = tuple(said["origin"][:3])
     header = _Header(
-        kind, size, spacing, origin, axes, said["channels"], said["dtype"], status.st_mtime_ns
-    )
+        kind, size, spacing, origin, axes, said["channels"], said["dtype"], status.st_mtime_ns,
+        dimension == 2,
+    )  # fmt: skip
     check_size(path, size[1], size[0], header.channels, np.dtype(header.dtype).itemsize)
     if header.whole_bytes > MAX_VOLUME_BYTES:
         raise ImageError(
@@ -183,10 +186,14 @@ def _answer(path: Path, head: dict[str, Any], seconds: float) -> tuple[Any, byte
         # ITK tells where in its source it stopped before it tells why.
         reason = str(error).rpartition("ITK ERROR: ")[2].removeprefix("ValueError: ")
         reason = re.sub(r"\w+\(0x[0-9a-f]+\): ", "", " ".join(reason.split())).rstrip(".")
+        name = next(kind for kind, reader in READERS.items() if reader == head["format"])
+        unsupported = reason.endswith("not supported")
         raise ImageError(
-            f"cannot be read as {head['format'].removesuffix('ImageIO')} ({reason})",
+            f"cannot be read as {name} ({reason})",
             subject=path,
-            remedy="Copy the file again from where it came",
+            remedy="Save it with one real number for each voxel, or three bytes for a colour"
+            if unsupported
+            else "Copy the file again from where it came",
         ) from None
 
 

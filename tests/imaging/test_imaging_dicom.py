@@ -79,12 +79,13 @@ PALETTES = ["examples_palette.dcm", "OBXXXX1A_2frame.dcm", "OBXXXX1A_rle.dcm"]
 
 
 @pytest.mark.parametrize("name", PLAIN + COMPRESSED)
-def test_that_stored_values_equal_pydicoms_for_every_frame(name: str) -> None:
+def test_that_values_equal_pydicoms_and_frames_say_where_they_come_from(name: str) -> None:
+    """Every frame of every file: test_imaging_inventory.py."""
     path = shipped(name)
     instance = open_instance(path)
     header = pydicom.dcmread(path, stop_before_pixels=True)
     assert instance.frames == int(header.get("NumberOfFrames", 1) or 1)
-    for index in range(instance.frames):
+    for index in {0, instance.frames - 1}:
         frame = read_frame(path, index)
         np.testing.assert_array_equal(frame.stored, pydicom_frame(path, index))
         assert frame.stored.dtype.isnative
@@ -335,6 +336,12 @@ def test_that_enhanced_frames_take_their_own_functional_groups(tmp_path: Path) -
     assert [f.modality.slope for f in read] == [2, 3]
     assert [f.spacing for f in read] == [Spacing(0.7, 0.6)] * 2
     assert [f.windows for f in read] == [(Window(1, 2),)] * 2
+
+
+def test_that_a_supplemental_palette_is_told() -> None:
+    frame = read_frame(shipped("eCT_Supplemental.dcm"))
+    assert not frame.is_color
+    assert any("supplemental palette" in note for note in frame.notes)
 
 
 def test_that_an_inverse_presentation_is_kept(tmp_path: Path) -> None:

@@ -47,8 +47,11 @@ def rows() -> list[InventoryRow]:
 
 def test_that_every_file_is_read_or_refused_for_its_reason(rows: list[InventoryRow]) -> None:
     refused = {row.path.name: row.outcome for row in rows if not row.read}
-    has_gpl = any(row.read for row in rows if row.path.name == "JPEG-lossy.dcm")
-    expected = {n: r for n, r in REFUSED.items() if not (has_gpl and "12-bit" in r)}
+    expected = REFUSED
+    if any(row.read for row in rows if row.path.name == "JPGExtended.dcm"):
+        # With the GPL codecs: one is read, and the other turns out to be broken.
+        expected = expected | {"JPEG-lossy.dcm": "misplaced marker"}
+        del expected["JPGExtended.dcm"]
     assert set(refused) == set(expected)
     for name, reason in expected.items():
         assert reason in refused[name]
@@ -63,15 +66,15 @@ def test_that_stored_values_equal_pydicoms_for_every_frame(rows: list[InventoryR
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             dataset = pydicom.dcmread(row.path, force=True)
-            # Of a long cine the first frames, and one from its end.
-            wanted = sorted({*range(min(row.frames, 5)), row.frames - 1})
+            # Of the two cines of a hundred frames a few.
+            wanted = sorted({*range(0, row.frames, 1 if row.frames < 40 else 40), row.frames - 1})
             for index, expected in zip(wanted, iter_pixels(dataset, indices=wanted), strict=True):
                 stored = read_frame(row.path, index).stored
                 if row.photometric == "PALETTE COLOR":
                     expected = apply_color_lut(expected, dataset)  # noqa: PLW2901
                 np.testing.assert_array_equal(stored, expected, err_msg=row.path.name)
                 compared += 1
-    assert compared > 220
+    assert compared > 290
 
 
 def test_that_big_endian_palettes_give_the_colours_of_their_twins() -> None:

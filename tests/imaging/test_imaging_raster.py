@@ -12,6 +12,7 @@ import SimpleITK as sitk  # noqa: N813
 from imaging_samples import png_bytes, png_chunk
 from PIL import Image
 
+from medadv_desktop.errors import ImageError
 from medadv_desktop.imaging.frame import Photometric, PixelSpace
 from medadv_desktop.imaging.reading import open_instance, read_frame
 
@@ -243,3 +244,37 @@ def test_that_an_image_of_a_hundred_million_pixels_is_opened_with_a_note(tmp_pat
     frame = read_frame(path)
     assert frame.shape == (10000, 10000)
     assert any("decompression bomb" in note for note in frame.notes)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+def test_that_what_libtiff_says_of_broken_data_is_the_error_and_not_on_the_terminal(
+    tmp_path: Path, compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.tif"
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    Image.fromarray(pixels).save(path, compression=compression)
+    assert read_frame(path).stored.shape == (64, 64)
+    data = bytearray(path.read_bytes())
+    data[40:140] = b"\x00\x01\xfe\x55" * 25
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match=r"cannot be decoded \(.*(Decode|code)"):
+        read_frame(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_that_compressed_pages_are_those_of_an_uncompressed_file(tmp_path: Path) -> None:
+    pictures = {
+        mode: Image.fromarray(np.random.default_rng(1).integers(0, 256, (20, 30, 3), np.uint8))
+        .convert("RGB").convert(mode)
+        for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK", "F", "I")
+    }  # fmt: skip
+    for mode, picture in pictures.items():
+        pages = [picture, picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+        for name, how in (("plain", "raw"), ("packed", "tiff_adobe_deflate")):
+            pages[0].save(
+                tmp_path / f"{name}.tif", compression=how, save_all=True, append_images=pages[1:]
+            )
+        for index in (0, 1):
+            one, other = (read_frame(tmp_path / f"{n}.tif", index) for n in ("plain", "packed"))
+            np.testing.assert_array_equal(one.stored, other.stored, err_msg=mode)
+            assert one.notes == other.notes

@@ -147,6 +147,29 @@ def test_that_double_floats_and_single_bits_are_read(tmp_path: Path) -> None:
     assert frame.bits_stored == 1
 
 
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_that_frames_of_single_bits_may_begin_inside_a_byte(tmp_path: Path, order: str) -> None:
+    bits = RANDOM.integers(0, 2, (5, 5, 7)).astype(np.uint8)
+    # PS3.5 8.1.1 and D.1: the first pixel in the lowest bit, frames without a gap between them.
+    data = np.packbits(bits.ravel(), bitorder="little")
+    data = np.append(data, np.zeros(len(data) % 2, np.uint8))
+    if order == "big":
+        data = data.view("<u2").astype(">u2").view(np.uint8)
+    dataset = dataset_of(np.zeros((5, 7), np.uint8))
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 1, 1, 0
+    dataset.NumberOfFrames = 5
+    dataset.PixelData = data.tobytes()
+    dataset["PixelData"].VR = "OW" if order == "big" else "OB"
+    if order == "big":
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    path = tmp_path / "b.dcm"
+    dataset.save_as(
+        path, implicit_vr=False, little_endian=order == "little", enforce_file_format=True
+    )
+    for index, frame in enumerate(bits):
+        np.testing.assert_array_equal(read_frame(path, index).stored, frame)
+
+
 def test_that_overlay_bits_in_the_unused_ones_are_no_pixels(tmp_path: Path) -> None:
     stored = RANDOM.integers(0, 4096, (6, 6)).astype(np.uint16)
     overlay = RANDOM.integers(0, 2, (6, 6)).astype(np.uint16) << 12
@@ -305,6 +328,29 @@ def test_that_odd_lengths_and_cut_sequences_are_errors_or_images(tmp_path: Path)
         answer = describe(tmp_path / "e.dcm")
         assert isinstance(answer, Unreadable)
         assert answer.reason
+
+
+@pytest.mark.parametrize("items", [1, 40])
+def test_that_a_sequence_without_end_is_told(tmp_path: Path, items: int) -> None:
+    data = write_dicom(tmp_path / "a.dcm", np.zeros((4, 4), np.uint8), PatientName="A").read_bytes()
+    at = data.index(b"\x20\0\x0d\0UI")
+    head = b"\x10\0\x00\x10SQ\0\0\xff\xff\xff\xff"
+    item = b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    (tmp_path / "b.dcm").write_bytes(data[:at] + head + item * items + data[at:])
+    with pytest.raises(ImageError, match="cut off inside a sequence"):
+        read_frame(tmp_path / "b.dcm")
+    answer = describe(tmp_path / "b.dcm")
+    assert isinstance(answer, Unreadable)
+    assert "cut off inside a sequence" in answer.reason
+
+
+@pytest.mark.parametrize("odd", [b"\x10\0\x20\0LO\x03\0abc", b"\x10\0\x30\0DA\x07\x002020011"])
+def test_that_an_element_of_odd_length_is_read(tmp_path: Path, odd: bytes) -> None:
+    data = write_dicom(tmp_path / "a.dcm", np.full((4, 4), 7, np.uint8)).read_bytes()
+    at = data.index(b"\x20\0\x0d\0UI")
+    (tmp_path / "b.dcm").write_bytes(data[:at] + odd + data[at:])
+    assert isinstance(describe(tmp_path / "b.dcm"), Instance)
+    assert (read_frame(tmp_path / "b.dcm").stored == 7).all()
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read all")

@@ -12,7 +12,8 @@ from imaging_samples import shipped, write_dicom
 from PIL import Image
 
 from medadv_desktop.imaging.frame import Instance, Unreadable
-from medadv_desktop.imaging.scanning import group, natural_key, scan
+from medadv_desktop.imaging.scanning import scan
+from medadv_desktop.imaging.series import group, natural_key
 from medadv_desktop.imaging.thumbnails import thumbnail
 from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Progress
 

@@ -267,6 +267,46 @@ def test_that_volume_files_are_read_plane_by_plane(tmp_path: Path, suffix: str) 
     np.testing.assert_array_equal(turned.stored, expected_array)
 
 
+@pytest.mark.parametrize("suffix", ["nii.gz", "mha", "nrrd", "tif"])
+def test_that_values_of_every_type_are_those_of_simpleitk(tmp_path: Path, suffix: str) -> None:
+    kinds = ["u1", "u2", "f4"]
+    if suffix != "tif":
+        kinds += ["i1", "i2", "u4", "i4", "u8", "i8", "f8"]
+    for kind in kinds:
+        path = tmp_path / f"{kind}.{suffix}"
+        values = (RANDOM.random((3, 5, 4)) * 120 - (60 if kind[0] == "i" else 0)).astype(kind)
+        sitk.WriteImage(sitk.GetImageFromArray(values), str(path))
+        theirs = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        planes = [read_frame(path, index).stored for index in range(open_instance(path).frames)]
+        np.testing.assert_array_equal(planes, theirs)
+        np.testing.assert_array_equal(planes, values)
+        assert planes[0].dtype == np.dtype(kind)
+
+
+@pytest.mark.parametrize("suffix", ["nii", "mha", "nrrd"])
+def test_that_flat_timed_and_coloured_volume_files_are_those_of_simpleitk(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"v.{suffix}"
+    octets = RANDOM.integers(0, 256, (2, 3, 5, 4)).astype(np.uint8)
+    for values, color in (
+        (octets[0, 0], False), (octets, False), (np.moveaxis(octets, 1, -1).copy(), True),
+    ):  # fmt: skip
+        sitk.WriteImage(sitk.GetImageFromArray(values, isVector=color), str(path))
+        theirs = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+        planes = theirs.reshape(-1, *theirs.shape[-3 if color else -2 :])
+        assert open_instance(path).frames == len(planes)
+        for index, plane in enumerate(planes):
+            np.testing.assert_array_equal(read_frame(path, index).stored, plane)
+
+
+def test_that_voxels_of_two_numbers_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "v.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(np.ones((2, 3, 4), np.complex64)), str(path))
+    with pytest.raises(ImageError, match=r"NRRD \(pixels of type complex.*one real number"):
+        read_frame(path)
+
+
 def test_that_a_scaled_nifti_gives_scaled_values(tmp_path: Path) -> None:
     image = sitk.GetImageFromArray(np.full((3, 4, 4), 7, np.int16))
     path = tmp_path / "s.nii"
