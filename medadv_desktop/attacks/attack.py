@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from medadv_desktop.attacks.fitting import Fittable
     from medadv_desktop.attacks.objectives import Objective
     from medadv_desktop.attacks.session import Session
     from medadv_desktop.models.diagnostic import DiagnosticModel
@@ -61,6 +62,9 @@ class AttackPreview:
     adversarial: NDArray[np.float32]
 
 
+Precision = Literal["exact", "float32", "mixed"]
+"""What an attack searches on, see `Attack.run`; the model itself judges in any case."""
+
 Knowledge = Literal["white-box", "scores", "decisions", "nothing"]
 """What an attack must see of the model: gradients, logits, decisions alone, or nothing at all."""
 
@@ -96,7 +100,15 @@ class Attack(Settings):
             AttackError: the model gives no gradients, is of another task, or the objective has no
                 meaning here; says what fits instead.
         """
-        from medadv_desktop.attacks.verification import need_gradients, need_task
+        self.check_fit(model, objective)
+
+    def check_fit(self, model: Fittable, objective: Objective) -> None:
+        """The part of `check` that needs neither torch nor the network: a window asks it.
+
+        Raises:
+            AttackError: as `check`.
+        """
+        from medadv_desktop.attacks.fitting import need_gradients, need_task
 
         need_task(self, model)
         if self.knowledge == "white-box":
@@ -114,6 +126,7 @@ class Attack(Settings):
         sample_ids: Sequence[int] | None = None,
         token: CancelToken | None = None,
         emit: Emit = silent,
+        precision: Precision = "exact",
     ) -> AttackResult:
         """Attack a batch.
 
@@ -127,13 +140,20 @@ class Attack(Settings):
                 id (default: its place in the batch), so results do not depend on the batch.
             token: checked at every step and inside every forward and backward pass.
             emit: gets `Progress` per step and `Partial(AttackPreview)`.
+            precision: "exact" looks at the model itself at every step. "float32" searches on a copy
+                that computes the same faster (`fast_network`). "mixed" searches there in bfloat16
+                where the hardware has it, and tries what withstood once more in float32. Whatever
+                is searched on, the model itself judges: success, logits and norms are its own.
 
         Raises:
             AttackError: images, labels, objective or attack do not fit the model.
             JobCancelled: the token was cancelled.
         """
+        from medadv_desktop.attacks.second_try import second_try
         from medadv_desktop.attacks.session import session
 
+        if precision == "mixed" and (self.minimal or self.knowledge != "white-box"):
+            precision = "float32"  # scores in bfloat16 are too coarse to be compared
         with session(
             self,
             model,
@@ -144,5 +164,10 @@ class Attack(Settings):
             sample_ids=sample_ids,
             token=token,
             emit=emit,
+            precision=precision,
         ) as opened:
-            return self.search(opened)
+            result = self.search(opened)
+            if not opened.landscape.mixed:
+                return result
+        return second_try(self, result, model, images, labels, objective, seed=seed,
+                          sample_ids=sample_ids, token=token, emit=emit)  # fmt: skip

@@ -1,9 +1,9 @@
-"""The threat model that gradient attacks share: a norm and a budget. No torch."""
+"""The threat model that most attacks share: a norm and a budget. No torch."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -14,26 +14,32 @@ if TYPE_CHECKING:
     from medadv_desktop.attacks.gradient import Ascent
     from medadv_desktop.attacks.session import Session
 
-Norm = Literal["linf", "l2"]
+Norm = Literal["linf", "l2", "l1"]
+
+LinfOrL2 = Literal["linf", "l2"]
 
 GREY_SCALE = "of the [0, 1] grey scale"
 
+LINF_OR_L2: Any = Field(
+    "linf",
+    description="What ε bounds: the largest change of any pixel (linf), or the Euclidean length "
+    "of the change over the whole model input (l2)",
+)
+"""The norm of attacks that have no form for l1: `norm: LinfOrL2 = LINF_OR_L2`."""
 
-class BoundedAttack(Attack):
-    """Gradient ascent whose perturbation δ stays within ε in a norm, and the image within [0, 1].
 
-    An attack of this kind says by `ascent` how it climbs; the climb itself is in gradient.py.
-    """
+class BudgetedAttack(Attack):
+    """An attack whose perturbation δ stays within ε in a norm, and the image within [0, 1]."""
 
     norm: Norm = Field(
         "linf",
-        description="What ε bounds: the largest change of any pixel (linf), or the Euclidean "
-        "length of the change over the whole model input (l2)",
+        description="What ε bounds: the largest change of any pixel (linf), or over the whole "
+        "model input the Euclidean length of the change (l2) or the sum of all changes (l1)",
     )
     epsilon: PixelFraction = Field(
         4 / 255,
         ge=0,
-        le=100,
+        le=10_000,
         title="Budget ε",
         description="How far the image may be changed; 4/255 is customary for linf, where it may "
         "be 1 at most",
@@ -47,6 +53,13 @@ class BoundedAttack(Attack):
             raise ValueError("with norm linf it is at most 1, for pixels lie between 0 and 1")
         return epsilon
 
+
+class BoundedAttack(BudgetedAttack):
+    """Gradient ascent within a budget.
+
+    An attack of this kind says by `ascent` how it climbs; the climb itself is in gradient.py.
+    """
+
     @abstractmethod
     def ascent(self) -> Ascent:
         """How to climb, from the fields. Imports torch."""
@@ -55,3 +68,22 @@ class BoundedAttack(Attack):
         from medadv_desktop.attacks.gradient import ascend
 
         return ascend(session, self.ascent())
+
+
+class SteppedAttack(BoundedAttack):
+    """One that walks in many steps of a length of their own."""
+
+    steps: int = Field(10, ge=1, le=1000, description="Gradient steps")
+    step_size: PixelFraction | None = Field(
+        None,
+        gt=0,
+        le=100,
+        title="Step size α",
+        description="Length of one step; nothing means ε/steps",
+        json_schema_extra={"unit": GREY_SCALE},
+    )
+
+    @property
+    def effective_step_size(self) -> float:
+        """The step size given, or the automatic one."""
+        return self.epsilon / self.steps if self.step_size is None else self.step_size

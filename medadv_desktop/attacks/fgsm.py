@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from medadv_desktop.attacks.bounded import BoundedAttack
+from medadv_desktop.attacks.bounded import LINF_OR_L2, BoundedAttack, LinfOrL2
 
 if TYPE_CHECKING:
     from medadv_desktop.attacks.gradient import Ascent
@@ -21,6 +21,8 @@ class FGSM(BoundedAttack):
     title = "FGSM"
     summary = "One gradient step of the whole budget: fast and weak, a first impression"
     reference = "Goodfellow et al., ICLR 2015 (arXiv 1412.6572)"
+
+    norm: LinfOrL2 = LINF_OR_L2
 
     def ascent(self) -> Ascent:
         from medadv_desktop.attacks.gradient import Ascent

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from medadv_desktop.attacks.attack import AttackResult
 from medadv_desktop.attacks.bounded import Norm
-from medadv_desktop.attacks.landscape import Point
+from medadv_desktop.attacks.expectation import Expectation
+from medadv_desktop.attacks.landscape import Landscape, Point
 from medadv_desktop.attacks.norm_balls import NORM_BALLS, NormBall
 from medadv_desktop.attacks.session import Session
 
@@ -30,6 +31,8 @@ class Ascent:
         stop_when_beaten: a sample leaves when the objective is achieved.
         keep: of the images met by a sample that never achieves it, the one of largest loss (the
             clean one included), or the last one.
+        decay: μ of the momentum that gradients are gathered in; None for none.
+        draws: looks that a step averages over, for networks that draw random numbers.
     """
 
     norm: Norm
@@ -40,11 +43,13 @@ class Ascent:
     restarts: int
     stop_when_beaten: bool
     keep: Literal["best", "last"]
+    decay: float | None = None
+    draws: int = 1
 
 
 @dataclass(eq=False)
-class _Found:
-    """The result so far, for all N samples: the one thing that the loop changes."""
+class Found:
+    """The result so far, for all N samples: the one thing that a search changes."""
 
     adversarial: Tensor
     logits: Tensor
@@ -53,13 +58,13 @@ class _Found:
     steps: Tensor
 
     @classmethod
-    def before(cls, clean: Point, ascent: Ascent) -> _Found:
-        last = ascent.keep == "last"
+    def on(cls, clean: Point) -> Found:
+        """Nothing yet but the clean images, which may achieve the objective already."""
         return cls(
             adversarial=clean.images.detach().clone(),
             logits=clean.logits.detach().clone(),
-            loss=torch.full_like(clean.loss, -torch.inf) if last else clean.loss.clone(),
-            success=clean.achieved & ascent.stop_when_beaten,
+            loss=clean.loss.clone(),
+            success=clean.achieved.clone(),
             steps=torch.zeros_like(clean.achieved, dtype=torch.int64),
         )
 
@@ -81,18 +86,24 @@ class _Search:
 
     def __init__(self, session: Session, ascent: Ascent) -> None:
         self.session = session
-        self.landscape = session.landscape
+        self.landscape: Landscape | Expectation = session.landscape
+        if ascent.draws > 1:
+            self.landscape = Expectation(session, ascent.draws)
         self.originals = session.originals
         self.ascent = ascent
         self.ball: NormBall = NORM_BALLS[ascent.norm](ascent.epsilon)
         self.flat = False
 
-    def run(self) -> tuple[Point, _Found]:
+    def run(self) -> tuple[Point, Found]:
         """The clean point, and what was found."""
         ascent, session = self.ascent, self.session
         rows = session.rows
         clean = self.landscape.at(self.originals, rows, climbing=not ascent.random_start)
-        found = _Found.before(clean, ascent)
+        found = Found.on(clean)
+        if not ascent.stop_when_beaten:
+            found.success.fill_(False)
+        if ascent.keep == "last":
+            found.loss.fill_(-torch.inf)
         point = clean
         for restart in range(ascent.restarts):
             if ascent.random_start:
@@ -112,17 +123,20 @@ class _Search:
         start = self.ball.start(self.originals[rows], generators)
         return self.landscape.at(start, rows, climbing=True)
 
-    def _climb(self, point: Point, rows: Tensor, found: _Found, restart: int) -> None:
+    def _climb(self, point: Point, rows: Tensor, found: Found, restart: int) -> None:
         ascent = self.ascent
+        momentum = None if ascent.decay is None else torch.zeros_like(self.originals)
         for step in range(1, ascent.steps + 1):
             self.session.token.check()
             stay = self._staying(found, rows)
             if not stay.any():
                 return
             gradient = self.landscape.gradient(point, rows)
-            self._warn_of_flatness(gradient)
-            rows, images = rows[stay], point.images.detach()[stay]
-            moved = images + ascent.step_size * self.ball.direction(gradient[stay])
+            self.flat = self.flat or warn_of_flatness(self.session, gradient)
+            rows, images, gradient = rows[stay], point.images.detach()[stay], gradient[stay]
+            if momentum is not None:
+                gradient = self._gathered(gradient, momentum, rows)
+            moved = images + self.ball.step(gradient, images, ascent.step_size)
             images = self.ball.project(moved, self.originals[rows])
             last = step == ascent.steps
             point = self.landscape.at(images, rows, climbing=not last)
@@ -131,20 +145,20 @@ class _Search:
                 found.consider(point, rows)
             self._report(restart, step, point, rows, found)
 
-    def _staying(self, found: _Found, rows: Tensor) -> Tensor:
+    def _gathered(self, gradient: Tensor, momentum: Tensor, rows: Tensor) -> Tensor:
+        """g ← μ·g + ∇L / mean |∇L|, kept in `momentum`, N×C×H×W (Dong et al. 2018, eq. 6)."""
+        assert self.ascent.decay is not None
+        length = gradient.abs().mean((1, 2, 3), keepdim=True)
+        fresh = gradient / torch.where(length > 0, length, 1)
+        gathered = fresh + momentum[rows] * self.ascent.decay
+        momentum[rows] = gathered
+        return gathered
+
+    def _staying(self, found: Found, rows: Tensor) -> Tensor:
         beaten = found.success[rows]
         return ~beaten if self.ascent.stop_when_beaten else torch.ones_like(beaten)
 
-    def _warn_of_flatness(self, gradient: Tensor) -> None:
-        flat = (gradient == 0).flatten(1).all(1)
-        if not self.flat and flat.any():
-            self.flat = True
-            self.session.warn(
-                f"the gradient is zero for {int(flat.sum())} of {len(flat)} samples: there the "
-                "attack sees no direction, and its failure is no proof of robustness"
-            )
-
-    def _report(self, restart: int, step: int, point: Point, rows: Tensor, found: _Found) -> None:
+    def _report(self, restart: int, step: int, point: Point, rows: Tensor, found: Found) -> None:
         done, total = restart * self.ascent.steps + step, self.ascent.steps * self.ascent.restarts
         # The first sample as it moves, also where an earlier image of it was of larger loss.
         moving = point.images if int(rows[0]) == 0 else found.adversarial
@@ -155,3 +169,14 @@ def ascend(session: Session, ascent: Ascent) -> AttackResult:
     """Attack a batch by gradient ascent on the loss."""
     clean, found = _Search(session, ascent).run()
     return session.result(clean, found.adversarial, found.logits, found.success, found.steps)
+
+
+def warn_of_flatness(session: Session, gradient: Tensor) -> bool:
+    """Tell of samples whose gradient, n×…, is zero; whether there were any."""
+    flat = (gradient == 0).flatten(1).all(1)
+    if flat.any():
+        session.warn(
+            f"the gradient is zero for {int(flat.sum())} of {len(flat)} samples: there the "
+            "attack sees no direction, and its failure is no proof of robustness"
+        )
+    return bool(flat.any())

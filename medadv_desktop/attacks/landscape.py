@@ -41,15 +41,27 @@ class Landscape:
     Args:
         ids: names of the N samples of the batch, for errors.
         labels: of all N samples, as `verification.verified_labels` gives them.
+        quick: what is looked at instead of `model`, to the same end and faster; what it says
+            reaches the goal is judged by `model` itself.
+        mixed: gradients are computed in bfloat16.
 
     Attributes:
         queries: N int64 on the CPU: images of each sample that the model has looked at.
     """
 
     def __init__(
-        self, model: DiagnosticModel, objective: Objective, labels: Tensor, ids: tuple[int, ...]
+        self,
+        model: DiagnosticModel,
+        objective: Objective,
+        labels: Tensor,
+        ids: tuple[int, ...],
+        *,
+        quick: DiagnosticModel | None = None,
+        mixed: bool = False,
     ) -> None:
         self.model = model
+        self.quick = model if quick is None else quick
+        self.mixed = mixed
         self.objective = objective
         self.labels = labels
         self.ids = ids
@@ -70,8 +82,11 @@ class Landscape:
         """
         images = in_memory_format(images.detach()).requires_grad_(climbing)
         self._count(rows)
-        with torch.set_grad_enabled(climbing):
-            logits = self.model(images)
+        coarse = self.mixed and climbing
+        autocast = torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=coarse)
+        with torch.set_grad_enabled(climbing), autocast:
+            logits = self.quick(images)
+        logits = logits.to(images.dtype)
         self._check_logits(logits, rows, climbing)
         labels = self.labels[rows]
         with torch.enable_grad():
@@ -79,6 +94,8 @@ class Landscape:
             loss = self.objective.loss(wide, labels, self.model.cutoffs)
             (slope,) = torch.autograd.grad(loss.sum(), wide)
         achieved = self.objective.achieved(logits.detach(), labels, self.model.cutoffs)
+        if self.quick is not self.model:
+            achieved = achieved & self._judged(images, labels, achieved)
         return Point(images, logits, loss.detach(), slope, achieved)
 
     def gradient(self, point: Point, rows: Tensor) -> Tensor:
@@ -109,6 +126,26 @@ class Landscape:
         if not finite.all():
             raise self._error("the gradient of the loss is NaN or infinite", rows[~finite])
         return gradient
+
+    @property
+    def exact(self) -> bool:
+        """Whether every logit comes from the model itself."""
+        return self.quick is self.model and not self.mixed
+
+    def judged(self, images: Tensor) -> Tensor:
+        """n×K logits of the model itself; not counted as a query."""
+        with torch.no_grad():
+            logits: Tensor = self.model(images)
+        return logits
+
+    def _judged(self, images: Tensor, labels: Tensor, candidates: Tensor) -> Tensor:
+        """n bool: of the candidates, those that achieve the objective on the model itself."""
+        achieved = torch.zeros_like(candidates)
+        rows = candidates.nonzero().flatten()
+        if len(rows):
+            logits = self.judged(images.detach()[rows])
+            achieved[rows] = self.objective.achieved(logits, labels[rows], self.model.cutoffs)
+        return achieved
 
     def _count(self, rows: Tensor) -> None:
         self.queries.index_add_(0, rows.cpu(), torch.ones(len(rows), dtype=torch.int64))

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from medadv_desktop.attacks.bounded import GREY_SCALE, BoundedAttack
+from medadv_desktop.attacks.bounded import GREY_SCALE, SteppedAttack
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
     from medadv_desktop.attacks.gradient import Ascent
 
 
-class PGD(BoundedAttack):
+class PGD(SteppedAttack):
     """x ← Π(x + α·sign ∇L) for linf, x ← Π(x + α·∇L/‖∇L‖₂) for l2; Π projects onto ball and [0, 1].
+
+    For l1 a step shares α among the 1 % of entries of the largest gradient (`norm_balls.L1Ball`).
 
     Madry, Makelov, Schmidt, Tsipras, Vladu: Towards Deep Learning Models Resistant to Adversarial
     Attacks, ICLR 2018, sec. 2.1. The random start is uniform in the ball.
@@ -24,6 +26,9 @@ class PGD(BoundedAttack):
     largest loss met, and go into the next restart. With `stop_when_beaten` off every sample takes
     all steps and the last image of a restart counts (of several restarts, one that achieves the
     objective before one that does not, then the larger loss).
+
+    With `eot_samples` above 1 logits, losses and gradients are means over so many draws of a
+    network that draws random numbers (`attacks/expectation.py`).
     """
 
     name = "pgd"
@@ -37,7 +42,7 @@ class PGD(BoundedAttack):
         gt=0,
         le=100,
         title="Step size α",
-        description="Length of one step; nothing means 1/255 for linf and 2.5·ε/steps for l2",
+        description="Length of one step; nothing means 1/255 for linf and 2.5·ε/steps for others",
         json_schema_extra={"unit": GREY_SCALE},
     )
     random_start: bool = Field(
@@ -53,6 +58,14 @@ class PGD(BoundedAttack):
         True,
         description="A sample leaves once the goal is reached, with the change found so far; off: "
         "every sample takes all steps, for confident and transferable results",
+    )
+    eot_samples: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        title="EOT draws",
+        description="For a network that draws random numbers (a randomised defence): each step "
+        "goes by the mean over so many draws, and costs so many looks",
     )
 
     @field_validator("restarts")
@@ -81,4 +94,5 @@ class PGD(BoundedAttack):
             restarts=self.restarts,
             stop_when_beaten=self.stop_when_beaten,
             keep="best" if self.stop_when_beaten else "last",
+            draws=self.eot_samples,
         )

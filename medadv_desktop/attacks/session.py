@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from medadv_desktop.attacks.attack import Attack, AttackPreview, AttackResult
+from medadv_desktop.attacks.attack import Attack, AttackPreview, AttackResult, Precision
+from medadv_desktop.attacks.fast_network import computes_bfloat16, fast_copy
 from medadv_desktop.attacks.isolation import undisturbed
 from medadv_desktop.attacks.landscape import Landscape, Point, in_memory_format
 from medadv_desktop.attacks.norm_balls import (
@@ -23,6 +24,7 @@ from medadv_desktop.attacks.objectives import Objective
 from medadv_desktop.attacks.verification import verified_ids, verified_labels
 from medadv_desktop.jobs import CancelToken, Emit, Message, Partial, Progress, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.models.watch import watched
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,7 @@ class Session:
         ids: names of the N samples.
         landscape: the one way to look at the model.
         token: to be checked at every step; inside passes it is checked by hooks.
+        precision: as the attack was run with; to be handed on to attacks that this one runs.
     """
 
     model: DiagnosticModel
@@ -46,6 +49,7 @@ class Session:
     token: CancelToken
     emit: Emit
     landscape: Landscape
+    precision: Precision
 
     @property
     def rows(self) -> Tensor:
@@ -88,10 +92,18 @@ class Session:
 
         Args:
             clean: the originals.
-            adversarial: N×C×H×W, what is handed out; `logits` are the model's own of it.
+            adversarial: N×C×H×W, what is handed out; `logits` are what was said of it.
             success: N bool.
             steps: N int64.
+
+        Where something else than the model itself was looked at, it judges here.
         """
+        clean_logits = clean.logits.detach().clone()
+        if not self.landscape.exact:
+            clean_logits = self.landscape.judged(self.originals)
+            logits = self.landscape.judged(adversarial)
+            cutoffs = self.model.cutoffs
+            success = success | self.objective.achieved(logits, self.labels, cutoffs)
         delta = adversarial - self.originals
         dtype = self.originals.dtype
         return AttackResult(
@@ -103,7 +115,7 @@ class Session:
             l1=l1_norms(delta).to(dtype),
             l0=l0_norms(delta),
             queries=self.landscape.queries.to(self.originals.device, copy=True),
-            clean_logits=clean.logits.detach().clone(),
+            clean_logits=clean_logits,
             adversarial_logits=logits.detach(),
         )
 
@@ -120,6 +132,7 @@ def session(
     sample_ids: Sequence[int] | None,
     token: CancelToken | None,
     emit: Emit,
+    precision: Precision = "exact",
 ) -> Iterator[Session]:
     """Check what an attack is given, and leave the model as it was; arguments as `Attack.run`.
 
@@ -130,10 +143,15 @@ def session(
     labels = verified_labels(model, images, labels, objective)
     ids = verified_ids(sample_ids, len(images))
     token = token or CancelToken()
-    with undisturbed(model, images.device, seed, token):
+    with ExitStack() as stack:
+        stack.enter_context(undisturbed(model, images.device, seed, None))
+        quick = model if precision == "exact" else fast_copy(model, images)
+        for network in {model, quick}:
+            stack.enter_context(watched(network, token))
         token.check()
         originals = in_memory_format(images.detach().clone())
-        landscape = Landscape(model, objective, labels, ids)
+        mixed = precision == "mixed" and quick is not model and computes_bfloat16(images.device)
+        landscape = Landscape(model, objective, labels, ids, quick=quick, mixed=mixed)
         if objective.needs_clean:
             clean = landscape.at(originals, torch.arange(len(ids), device=images.device))
             labels = landscape.labels = objective.resolved(labels, clean.logits)
@@ -147,4 +165,5 @@ def session(
             token=token,
             emit=emit,
             landscape=landscape,
+            precision=precision,
         )

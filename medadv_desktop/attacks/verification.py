@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from medadv_desktop.attacks.attack import Attack
 from medadv_desktop.attacks.objectives import Objective
 from medadv_desktop.errors import AttackError
 from medadv_desktop.models.card import ModelCard
@@ -31,36 +30,6 @@ def verified_labels(
     checked = check(labels, len(images), len(model.card.classes)).to(images.device)
     objective.check_labels(checked)
     return checked
-
-
-def need_gradients(model: DiagnosticModel) -> None:
-    """Refuse a white-box attack on a model that gives scores alone.
-
-    Raises:
-        AttackError: no gradient passes through the network.
-    """
-    if not model.white_box:
-        raise AttackError(
-            f"{model.card.name} gives scores but no gradients, which this attack follows",
-            subject="model",
-            remedy="Choose a model whose weights are at hand (safetensors, checkpoint, .pt2), or "
-            "an attack by scores or decisions",
-        )
-
-
-def need_task(attack: Attack, model: DiagnosticModel) -> None:
-    """Refuse an attack on a kind of model that it has no meaning for.
-
-    Raises:
-        AttackError: the model is of another task.
-    """
-    if model.card.task not in attack.tasks:
-        raise AttackError(
-            f"{attack.title} is for {' and '.join(attack.tasks)} models; {model.card.name} is "
-            f"{model.card.task}",
-            subject=f"attack {attack.name}",
-            remedy="Choose an attack that fits the model: PGD fits every one with gradients",
-        )
 
 
 def verified_ids(sample_ids: Sequence[int] | None, samples: int) -> tuple[int, ...]:

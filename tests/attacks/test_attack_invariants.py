@@ -31,7 +31,7 @@ attacks = st.one_of(
     st.builds(FGSM, norm=st.sampled_from(["linf", "l2"]), epsilon=budgets),
     st.builds(
         PGD,
-        norm=st.sampled_from(["linf", "l2"]),
+        norm=st.sampled_from(["linf", "l2", "l1"]),
         epsilon=budgets,
         steps=st.integers(1, 4),
         step_size=st.none() | st.floats(1e-4, 1.0),
@@ -56,9 +56,11 @@ def test_that_budget_and_range_are_kept_and_the_norms_are_true(
     assert result.adversarial.max() <= 1
     delta = (result.adversarial.double() - images.double()).flatten(1)
     linf, l2 = delta.abs().amax(1), delta.square().sum(1).sqrt()
-    assert (linf if attack.norm == "linf" else l2).max() <= attack.epsilon * (1 + 1e-6)
+    norms = {"linf": linf, "l2": l2, "l1": delta.abs().sum(1)}
+    assert norms[attack.norm].max() <= attack.epsilon * (1 + 1e-6)
     torch.testing.assert_close(result.linf.double(), linf, rtol=1e-5, atol=1e-9)
     torch.testing.assert_close(result.l2.double(), l2, rtol=1e-5, atol=1e-9)
+    torch.testing.assert_close(result.l1.double(), norms["l1"], rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("epsilon", [1e-6, 1e-4, 1 / 255, 0.3])

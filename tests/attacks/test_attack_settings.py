@@ -70,7 +70,7 @@ def test_that_a_budget_may_be_written_as_a_quotient() -> None:
         ("pgd", {"restarts": 101}, ["restarts: 101 is refused"]),
         ("pgd", {"restarts": 2, "random_start": False}, ["restarts: 2 is refused", "the same"]),
         ("fgsm", {"steps": 3}, ["steps: there is no such field", "norm, epsilon"]),
-        ("apgd", {}, ["apgd: there is no attack of that name", "fgsm, pgd"]),
+        ("steal", {}, ["steal: there is no attack of that name", "fgsm, bim"]),
     ],
 )
 def test_that_a_wrong_attack_is_refused_in_words(

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
+from medadv_desktop.attacks.fitting import need_file
 from medadv_desktop.errors import AttackError
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
+    from medadv_desktop.attacks.fitting import Fittable
     from medadv_desktop.attacks.objectives import Objective
     from medadv_desktop.attacks.session import Session
     from medadv_desktop.models.diagnostic import DiagnosticModel
@@ -30,7 +32,11 @@ class GAP(Attack):
     reference = "Poursaeed et al., CVPR 2018 (arXiv 1712.02328)"
     knowledge = "nothing"
 
-    generator: str = Field("", description="File of a trained generator (.safetensors)")
+    generator: str = Field(
+        "",
+        description="File of a trained generator (.safetensors)",
+        json_schema_extra={"kind": "file", "suffixes": [".safetensors"]},
+    )
     epsilon: PixelFraction | None = Field(
         None,
         ge=0,
@@ -40,16 +46,19 @@ class GAP(Attack):
         json_schema_extra={"unit": "of the [0, 1] grey scale"},
     )
 
+    def check_fit(self, model: Fittable, objective: Objective) -> None:
+        super().check_fit(model, objective)
+        need_file(
+            self.generator,
+            "generator",
+            "trained generator",
+            "Train one by medadv gap train, and choose its file",
+        )
+
     def check(self, model: DiagnosticModel, objective: Objective) -> None:
         from medadv_desktop.attacks.gap.file import load
 
         super().check(model, objective)
-        if not self.generator:
-            raise AttackError(
-                "no trained generator is chosen",
-                subject="generator",
-                remedy="Train one by medadv gap train, and choose its file",
-            )
         trained = load(Path(self.generator))
         if trained.shape != model.card.input_shape:
             made, takes = ("×".join(map(str, s)) for s in (trained.shape, model.card.input_shape))

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from medadv_desktop.attacks.fitting import need_gradients
 from medadv_desktop.attacks.gap.file import EpochFigures, Origin, TrainedGenerator, load, save
 from medadv_desktop.attacks.gap.networks import Generator
 from medadv_desktop.attacks.gap.recipe import GapRecipe
 from medadv_desktop.attacks.isolation import undisturbed
-from medadv_desktop.attacks.verification import need_gradients
 from medadv_desktop.errors import AttackError
 from medadv_desktop.jobs import CancelToken, Emit, Partial, Progress, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
