@@ -55,10 +55,15 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ProposeCardRequest:
-    """Work out a model card from a model file. Answer: `ProposedCard`."""
+    """Work out a model card from a model file. Answer: `ProposedCard`.
+
+    `shape`: channels, height, width, for a network that does not say its input and takes none of
+    the usual ones; None otherwise.
+    """
 
     path: Path
     allow_code: bool = False
+    shape: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,8 +202,9 @@ class AttackOutcome:
         clean, attacked: what the attacked model says of the two.
         success: the objective is achieved at `adversarial`.
         steps: gradient steps taken.
-        linf, l2: norms of adversarial minus original, in units of the [0, 1] grey scale; padding
-            is left out.
+        linf, l2, l1: norms of adversarial minus original, in units of the [0, 1] grey scale; l0:
+            pixels changed. Padding is left out.
+        queries: images that the model looked at during the attack.
         reference: the labels attacked, as in the request; `reference_is_prediction` says that
             they are the clean prediction, for want of true labels.
         second_clean, second_attacked: what the second model says, None without one.
@@ -226,6 +232,9 @@ class AttackOutcome:
     device: str
     seconds: float
     notes: tuple[str, ...] = ()
+    queries: int = 0
+    l1: float = 0.0
+    l0: int = 0
 
     @property
     def perturbation(self) -> NDArray[np.float32]:

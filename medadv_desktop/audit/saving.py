@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medadv_desktop import NOT_FOR_DIAGNOSIS
-from medadv_desktop.audit.engine import GRID, versions
+from medadv_desktop.audit.devices import versions
+from medadv_desktop.audit.judging import GRID
 from medadv_desktop.audit.requests import AttackOutcome, Prediction
 from medadv_desktop.errors import ExportError
 from medadv_desktop.files import write_atomically

@@ -14,7 +14,16 @@ from typing import Annotated
 import typer
 
 from medadv_desktop import __version__
-from medadv_desktop.cli import attacking, files, predicting, showing
+from medadv_desktop.cli import (
+    attacking,
+    datasets,
+    evaluating,
+    files,
+    generators,
+    importing,
+    predicting,
+    showing,
+)
 from medadv_desktop.cli.options import app
 from medadv_desktop.cli.running import BAD_INPUT, CANCELLED, DONE, complain
 from medadv_desktop.errors import MedAdvError
@@ -26,7 +35,11 @@ __all__ = [
     "DONE",
     "app",
     "attacking",
+    "datasets",
+    "evaluating",
     "files",
+    "generators",
+    "importing",
     "main",
     "predicting",
     "run",

@@ -9,9 +9,20 @@ from typing import Annotated, Any
 
 import typer
 
-from medadv_desktop.cli.options import Device, ModelName, Paths, app
+from medadv_desktop.cli.choosing import attack_of, labels_of, objective_of
+from medadv_desktop.cli.options import (
+    AllowCode,
+    AttackSettings,
+    Budget,
+    Device,
+    Goal,
+    GoalClasses,
+    GoalSettings,
+    ModelName,
+    Paths,
+    app,
+)
 from medadv_desktop.cli.running import for_each, progress_line
-from medadv_desktop.errors import SettingsError
 from medadv_desktop.jobs import CancelToken
 
 
@@ -34,18 +45,11 @@ def attack(
     model: ModelName,
     out: Annotated[Path, typer.Option(help="Folder for the results")],
     attack_name: Annotated[str, typer.Option("--attack", help="Name of the attack")] = "pgd",
-    eps: Annotated[str, typer.Option(help="Budget ε, like 4/255 or 0.0157")] = "4/255",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A field of the attack: --set steps=20 (repeatable)"),
-    ] = None,
-    goal: Annotated[
-        str, typer.Option(help="untargeted, targeted, flip-all, flip, hide or insert")
-    ] = "untargeted",
-    to: Annotated[
-        list[str] | None,
-        typer.Option(help="The class (targeted) or finding (flip, hide, insert), by name or index"),
-    ] = None,
+    eps: Budget = "",
+    settings: AttackSettings = None,
+    goal: Goal = "untargeted",
+    to: GoalClasses = None,
+    goal_settings: GoalSettings = None,
     label: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,23 +77,22 @@ def attack(
         bool, typer.Option(help="Take the patient's identity out of the DICOM's header")
     ] = True,
     device: Device = "auto",
+    allow_code: AllowCode = False,
 ) -> None:
     """Attack images; leave adversarial images, exact arrays and a JSON behind."""
-    from medadv_desktop.attacks.registry import make_attack
     from medadv_desktop.models.library import find
 
     card = find(model).card
-    chosen = make_attack(attack_name, {"epsilon": eps, **_assignments(settings or [])})
-    objective = _objective(card, goal, to or [])
-    objective.check(card)
-    labels = _labels(card, label)
+    chosen = attack_of(attack_name, eps, settings)
+    objective = objective_of(card, goal, to, goal_settings)
+    labels = labels_of(card, label)
     from medadv_desktop.audit.engine import Engine
     from medadv_desktop.audit.requests import AttackRequest
 
     engine = Engine(device)
-    engine.model(model)
+    engine.model(model, allow_code=allow_code)
     if second_model:
-        engine.model(second_model)
+        engine.model(second_model, allow_code=allow_code)
 
     def one(path: Path, token: CancelToken) -> None:
         from medadv_desktop.imaging.reading import read_frame
@@ -162,58 +165,6 @@ def _is_of(folder: Path, path: Path) -> bool:
         return bool(content["input"]["path"] == str(path))
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _assignments(texts: list[str]) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise SettingsError(
-                "is not of the form field=value", subject=text, remedy="Write --set steps=20"
-            )
-        values[name.strip()] = value.strip()
-    return values
-
-
-def _objective(card: Any, goal: str, names: list[str]) -> Any:
-    from medadv_desktop.attacks.registry import OBJECTIVES, make_objective
-
-    indices = [_class_index(card, name) for name in names]
-    fields = OBJECTIVES[goal].model_fields if goal in OBJECTIVES else {}
-    if not fields:
-        if names and goal in OBJECTIVES:
-            raise SettingsError(f"the goal {goal} takes no class or finding", subject="--to")
-        return make_objective(goal, {})
-    field = next(iter(fields))
-    if field == "findings":
-        return make_objective(goal, {field: indices})
-    if len(indices) != 1:
-        raise SettingsError(f"the goal {goal} takes exactly one", subject="--to")
-    return make_objective(goal, {field: indices[0]})
-
-
-def _labels(card: Any, names: list[str] | None) -> tuple[int, ...] | None:
-    if not names:
-        return None
-    if card.multi_label:
-        chosen = set() if names == ["none"] else {_class_index(card, name) for name in names}
-        return tuple(int(i in chosen) for i in range(len(card.classes)))
-    if len(names) != 1:
-        raise SettingsError(f"{card.name} knows one true class per image", subject="--label")
-    return (_class_index(card, names[0]),)
-
-
-def _class_index(card: Any, name: str) -> int:
-    if name in card.classes:
-        return int(card.classes.index(name))
-    if name.isdecimal() and int(name) < len(card.classes):
-        return int(name)
-    raise SettingsError(
-        f"{card.name} has no such class or finding",
-        subject=name,
-        remedy=f"Name one of: {', '.join(card.classes)}",
-    )
 
 
 def _steps(count: int) -> str:

@@ -27,3 +27,35 @@ ModelName = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda:N")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON")]
+AllowCode = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        help="Run the model's Python file. It may do anything that you may do on this computer: "
+        "read it first",
+    ),
+]
+Budget = Annotated[
+    str, typer.Option("--eps", help="Budget ε, like 4/255 or 0.0157; else the attack's own")
+]
+AttackSettings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A field of the attack: --set steps=20 (repeatable)"),
+]
+Goal = Annotated[
+    str,
+    typer.Option(
+        help="One class each: untargeted, targeted, least-likely, out-of-top-k; findings: "
+        "untargeted, flip-all, flip, hide, insert, out-of-top-findings"
+    ),
+]
+GoalClasses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--to", help="The class (targeted) or finding (flip, hide, insert), by name or index"
+    ),
+]
+GoalSettings = Annotated[
+    list[str] | None,
+    typer.Option("--goal-set", help="Another field of the goal: --goal-set k=3 (repeatable)"),
+]

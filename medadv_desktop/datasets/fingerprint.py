@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from medadv_desktop.datasets.dataset import Dataset, Sample
-from medadv_desktop.datasets.hash_cache import HashCache, hash_cache, sha256_of
+from medadv_desktop.datasets.hash_cache import HashCache, hash_cache, sha256_of, status_of
 from medadv_desktop.datasets.streaming import default_workers, in_order
 from medadv_desktop.errors import ImageError
 from medadv_desktop.jobs import CancelToken, Emit, Progress, silent
@@ -124,7 +124,7 @@ def _file_contents(
 ) -> Iterator[tuple[Sample, bytes | None]]:
     def asked() -> Iterable[tuple[Sample, os.stat_result | None, bytes | None]]:
         for sample in dataset:
-            status = _status(sample.path)
+            status = status_of(sample.path)
             known = memory.get(str(sample.path.absolute()), status) if status else None
             yield sample, status, known
 
@@ -142,13 +142,6 @@ def _file_contents(
         if status is not None and known is None and content is not None:
             memory.put(str(sample.path.absolute()), status, content)
         yield sample, content
-
-
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.stat()
-    except (OSError, ValueError):
-        return None
 
 
 def _array_contents(
@@ -169,7 +162,7 @@ def _digests_of_array(
 ) -> bytes:
     """The joined digests of all images of the array that a sample lies in; b"" if unreadable."""
     key = f"{sample.path.absolute()}\n{sample.member}"
-    status = _status(sample.path)
+    status = status_of(sample.path)
     found = memory.get(key, status) if status else None
     if found is not None:
         return found

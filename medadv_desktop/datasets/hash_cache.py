@@ -96,6 +96,14 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def status_of(path: str | Path) -> os.stat_result | None:
+    """The status of a file; None where there is none. Text is taken too: there may be a million."""
+    try:
+        return os.stat(path)  # noqa: PTH116 - a Path takes far longer
+    except (OSError, ValueError):
+        return None
+
+
 def sha256_of(path: Path) -> bytes:
     """The digest of a file's bytes, 32 bytes.
 

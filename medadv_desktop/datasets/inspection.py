@@ -15,6 +15,7 @@ from pydantic import Field
 from medadv_desktop.datasets.columns import Indices
 from medadv_desktop.datasets.dataset import Dataset, Sample
 from medadv_desktop.datasets.fingerprint import contents
+from medadv_desktop.datasets.hash_cache import status_of
 from medadv_desktop.datasets.problems import LISTED_PER_KIND, ProblemKind, ProblemLog
 from medadv_desktop.datasets.report import ClassCount, DatasetReport, SizeCount, SplitCount
 from medadv_desktop.datasets.streaming import default_workers, in_order
@@ -51,8 +52,7 @@ def inspect(
     """Everything that should be known of a data set before it is used.
 
     Args:
-        workers: reading threads; None takes what suits the machine.
-        cache: file of remembered digests; None means the user's own.
+        workers, cache: as `fingerprint` takes them.
 
     Raises:
         JobCancelled: the token was cancelled.
@@ -211,19 +211,11 @@ def _present(dataset: Dataset, token: CancelToken, log: ProblemLog) -> Indices:
         if place % 1024 == 0:
             token.check()
         text = paths[row]
-        status = _status(root, text)
+        status = status_of(os.path.join(root, text))  # noqa: PTH118 - a Path takes far longer
         there[place] = status is not None and stat.S_ISREG(status.st_mode)
         if not there[place]:
             _note(dataset, place, ProblemKind.MISSING_IMAGE, f"{text} does not exist", log)
     return np.flatnonzero(there)
-
-
-def _status(root: str, text: str) -> os.stat_result | None:
-    """The status of a file; None where there is none. Paths as text: there may be a million."""
-    try:
-        return os.stat(os.path.join(root, text))  # noqa: PTH116, PTH118 - a Path takes far longer
-    except (OSError, ValueError):
-        return None
 
 
 def _chosen(present: Indices, settings: InspectionSettings) -> Indices:
@@ -326,7 +318,7 @@ def _of_equal_size(dataset: Dataset, present: Indices) -> Indices:
     root = os.fspath(dataset.root)
     bytes_of = np.full(len(present), -1, np.int64)
     for k, place in enumerate(present.tolist()):
-        status = _status(root, paths[int(rows[place])])
+        status = status_of(os.path.join(root, paths[int(rows[place])]))  # noqa: PTH118
         bytes_of[k] = -1 if status is None else status.st_size
     _, inverse, counts = np.unique(bytes_of, return_inverse=True, return_counts=True)
     return present[(counts[inverse] > 1) & (bytes_of >= 0)]

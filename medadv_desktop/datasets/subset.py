@@ -20,7 +20,7 @@ FILTER_COLUMNS = ("id", "path", "patient", "split")
 class Subset(Settings):
     """Which samples of a set are used. All conditions hold together; empty ones hold always.
 
-    Classes and splits are chosen first, then the filter, then the number.
+    Classes and splits are chosen first, then the filter, then the numbers: of each class, of all.
     """
 
     splits: str = Field("", description="Names of splits, separated by |")
@@ -33,6 +33,12 @@ class Subset(Settings):
         + ", ".join(FILTER_COLUMNS),
     )
     labelled: bool = Field(False, description="Only samples whose label is known")
+    per_class: int | None = Field(
+        None,
+        ge=1,
+        description="At most so many of each class, drawn by the seed; nothing means all "
+        "(single-label)",
+    )
     count: int | None = Field(
         None, ge=1, description="At most so many, drawn by the seed; nothing means all"
     )
@@ -60,6 +66,10 @@ class Subset(Settings):
         if self.filter:
             keep &= self._matching(dataset)
         chosen: Indices = np.flatnonzero(keep)
+        if self.per_class is not None and len(chosen):
+            order = self._order(dataset, chosen)
+            ranks = _ranks(dataset, order, "per_class")
+            chosen = np.sort(order[ranks < self.per_class])
         if self.count is not None and self.count < len(chosen):
             chosen = self._drawn(dataset, chosen, self.count)
         if not len(chosen):
@@ -77,6 +87,8 @@ class Subset(Settings):
         ]
         if self.labelled:
             parts.append("labelled")
+        if self.per_class is not None:
+            parts.append(f"per_class={self.per_class} (seed {self.seed})")
         if self.count is not None:
             parts.append(
                 f"count={self.count} ({'balanced, ' if self.balanced else ''}seed {self.seed})"
@@ -119,23 +131,32 @@ class Subset(Settings):
             ]
         return keep
 
+    def _order(self, dataset: Dataset, chosen: Indices) -> Indices:
+        """The chosen ones in the order in which the seed draws them."""
+        return chosen[np.argsort(draw_keys(dataset, chosen, self.seed), kind="stable")]
+
     def _drawn(self, dataset: Dataset, chosen: Indices, count: int) -> Indices:
-        keys = draw_keys(dataset, chosen, self.seed)
-        order = chosen[np.argsort(keys, kind="stable")]
+        order = self._order(dataset, chosen)
         if not self.balanced:
             return np.sort(order[:count])
-        if dataset.task != "single-label":
-            raise DatasetError(
-                "a balanced draw needs one class for each image",
-                subject="balanced",
-                remedy="Choose classes instead",
-            )
         # The first of every class, then the second of every class, and so on.
-        labels = dataset.labels[order]
-        rank = np.zeros(len(order), np.int64)
-        for label in np.unique(labels):
-            rank[labels == label] = np.arange((labels == label).sum())
-        return np.sort(order[np.argsort(rank, kind="stable")][:count])
+        ranks = _ranks(dataset, order, "balanced")
+        return np.sort(order[np.argsort(ranks, kind="stable")][:count])
+
+
+def _ranks(dataset: Dataset, order: Indices, field: str) -> NDArray[np.int64]:
+    """How many samples of its class stand before each one."""
+    if dataset.task != "single-label":
+        raise DatasetError(
+            "a draw by class needs one class for each image",
+            subject=field,
+            remedy="Choose classes instead",
+        )
+    labels = dataset.labels[order]
+    ranks = np.zeros(len(order), np.int64)
+    for label in np.unique(labels):
+        ranks[labels == label] = np.arange((labels == label).sum())
+    return ranks
 
 
 def draw_keys(dataset: Dataset, chosen: Indices, seed: int) -> NDArray[np.uint64]:

@@ -96,6 +96,11 @@ class ModelCard(Settings):
     std: tuple[float, ...] = (1.0,)
     weights: str = Field(description="File name of the weights, beside the card")
     sha256: str = Field("", description="Of the weights file; checked when it is loaded")
+    companions: dict[str, str] = Field(
+        default_factory=dict,
+        description="Files beside the weights that these read too, each with its SHA-256, checked "
+        "when it is loaded",
+    )
     training: str = Field("", description="Command that trained it")
     figures: tuple[Figure, ...] = ()
     provenance: str = Field("", description="Where the model comes from: paper, site, person, date")
@@ -139,7 +144,8 @@ class ModelCard(Settings):
             raise ValueError("thresholds lie between 0 and 1")
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("two classes have the same name")
-        for name, value in (("weights", self.weights), ("code", self.code)):
+        beside = [("companions", name) for name in self.companions]
+        for name, value in (("weights", self.weights), ("code", self.code), *beside):
             if Path(value).name != value:
                 raise ValueError(f"{name} must be a bare file name beside the card")
         if self.single_output and (self.multi_label or len(self.classes) != 2):

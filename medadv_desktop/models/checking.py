@@ -22,6 +22,7 @@ from medadv_desktop.jobs import CancelToken
 from medadv_desktop.models.assignment import best_assignment
 from medadv_desktop.models.card import ModelCard
 from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.models.roc import roc_areas
 from medadv_desktop.models.watch import watched
 
 Sign = Literal[
@@ -244,37 +245,18 @@ def _order_warning(
     )
 
 
-def _areas(logits: NDArray[np.float64], truth: NDArray[np.generic]) -> NDArray[np.float64]:
-    """K×K: ROC area of output i for finding j (Mann and Whitney); ½ where undefined."""
-    ranks = np.stack([_ranks(column) for column in logits.T])
-    positives = truth.sum(axis=0).astype(float)
-    negatives = len(truth) - positives
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sums = ranks @ truth.astype(float)
-        areas = (sums - positives * (positives + 1) / 2) / (positives * negatives)
-    return np.where(np.isfinite(areas), areas, 0.5)
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks from 1, ties share their mean."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks: NDArray[np.float64] = (last - (counts - 1) / 2)[inverse]
-    return ranks
-
-
 def _findings_below_chance(
     logits: NDArray[np.float64], truth: NDArray[np.generic]
 ) -> ModelWarning | None:
     known = (truth.any(axis=0)) & (~truth.all(axis=0))
     if not known.any():
         return None
-    area = float(np.diag(_areas(logits, truth))[known].mean())
+    area = float(np.diag(roc_areas(logits, truth))[known].mean())
     generator = np.random.default_rng(0)
     low = 0
     for _ in range(_SHUFFLES):
         shuffled = truth[generator.permutation(len(truth))]
-        low += float(np.diag(_areas(logits, shuffled))[known].mean()) <= area
+        low += float(np.diag(roc_areas(logits, shuffled))[known].mean()) <= area
     if area >= 0.5 or (1 + low) / (1 + _SHUFFLES) > _SIGNIFICANT:
         return None
     return ModelWarning(
@@ -287,7 +269,7 @@ def _findings_below_chance(
 def _findings_order(
     logits: NDArray[np.float64], truth: NDArray[np.generic], card: ModelCard
 ) -> ModelWarning | None:
-    areas = _areas(logits, truth)
+    areas = roc_areas(logits, truth)
     order = best_assignment(-areas)
     rows = np.arange(len(areas))
     gain = float((areas[rows, order] - np.diag(areas)).mean())
@@ -296,7 +278,7 @@ def _findings_order(
     generator = np.random.default_rng(0)
     chance = []
     for _ in range(_SHUFFLES // 5):
-        other = _areas(logits, truth[generator.permutation(len(truth))])
+        other = roc_areas(logits, truth[generator.permutation(len(truth))])
         best = best_assignment(-other)
         chance.append(float((other[rows, best] - np.diag(other)).mean()))
     if (1 + sum(c >= gain for c in chance)) / (1 + len(chance)) > _SIGNIFICANT:

@@ -156,7 +156,7 @@ def plan_input(preprocessing: Preprocessing, frame: Frame) -> InputPlan:
         return _as_it_is(preprocessing, frame)
     scale = _grey_scale(preprocessing, frame)
     aspect = frame.spacing.aspect if frame.spacing is not None else 1.0
-    resized, crop = _geometry(preprocessing, frame.shape, aspect)
+    resized, crop = geometry(preprocessing, frame.shape, aspect)
     notes = scale.notes
     if preprocessing.resize != "stretch" and not math.isclose(aspect, 1.0, rel_tol=1e-3):
         notes = (
@@ -311,7 +311,7 @@ def _touched(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
     return np.asarray(before[last] > before[first])
 
 
-def _geometry(
+def geometry(
     preprocessing: Preprocessing, shape: tuple[int, int], aspect: float
 ) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
     """Size after resizing, and the crop; proportions are those of the body, not of the grid."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from medadv_desktop.errors import ModelError
+from medadv_desktop.jobs import CancelToken
 from medadv_desktop.models.architectures import training_only
 from medadv_desktop.models.architectures.skeleton import skeleton
 from medadv_desktop.models.card import AS_IN_FILE, ModelCard
 from medadv_desktop.models.diagnostic import DiagnosticModel
-from medadv_desktop.models.formats import FILE_KINDS, kind_of, read_file
+from medadv_desktop.models.formats import read_file, refuse_code
 from medadv_desktop.models.formats.contents import Network, Opening, Weights
-from medadv_desktop.models.library import find
+from medadv_desktop.models.hashing import file_sha256
+from medadv_desktop.models.library import code_of, find
 from medadv_desktop.models.outputs import recognise, tried
 from medadv_desktop.models.state_dict import (
     fitted,
@@ -37,32 +38,48 @@ class _Opened:
 
 
 def load_model(
-    model: str | Path, device: str | torch.device = "cpu", *, allow_code: bool = False
+    model: str | Path,
+    device: str | torch.device = "cpu",
+    *,
+    allow_code: bool = False,
+    token: CancelToken | None = None,
 ) -> DiagnosticModel:
     """Load a model by id, card path or model file path, in eval mode, gradients of weights off.
 
     Args:
         allow_code: the user was asked and agreed that the model's Python file runs.
+        token: cancels while a large file is compared with its fingerprint.
 
     Raises:
         ModelError: not found, refused, broken, another architecture, changed since its card was
             written, or weights that are not finite. The message names the file and the keys.
+        JobCancelled: the token was cancelled.
     """
     entry = find(model)
-    return open_model(entry.card, entry.path.parent, device, allow_code=allow_code)
+    return open_model(entry.card, entry.path.parent, device, allow_code=allow_code, token=token)
 
 
 def open_model(
-    card: ModelCard, folder: Path, device: str | torch.device = "cpu", *, allow_code: bool = False
+    card: ModelCard,
+    folder: Path,
+    device: str | torch.device = "cpu",
+    *,
+    allow_code: bool = False,
+    token: CancelToken | None = None,
 ) -> DiagnosticModel:
     """As `load_model`, for a card that need not be on disk: the weights lie in `folder`.
 
     Raises:
-        ModelError: as `load_model`.
+        ModelError, JobCancelled: as `load_model`.
     """
     device = torch.device(device)
     path = folder / card.weights
-    _refuse_other_content(path, card.sha256, "weights")
+    code = code_of(card, folder)
+    if code is not None and not allow_code:
+        refuse_code(code)
+    _refuse_other_content(path, card.sha256, "weights", token)
+    for name, digest in card.companions.items():
+        _refuse_other_content(folder / name, digest, "weights", token)
     opening = Opening(
         card.input_shape, device, allow_code, factory=card.factory, sha256=card.code_sha256
     )
@@ -91,20 +108,6 @@ def open_model(
         notes=(*opened.notes, *recognised.notes),
     )
     return diagnostic.to(device).requires_grad_(False).eval()
-
-
-def runs_code(model: str | Path) -> Path | None:
-    """The Python file whose code `load_model` would run, to ask the user about; None if none.
-
-    Raises:
-        ModelError: no such model.
-    """
-    entry = find(model)
-    folder = entry.path.parent
-    if entry.card.code:
-        return folder / entry.card.code
-    weights = folder / entry.card.weights
-    return weights if FILE_KINDS[kind_of(weights)].runs_code else None
 
 
 def _network(content: Network, card: ModelCard, path: Path) -> _Opened:
@@ -177,15 +180,10 @@ def _training_only(card: ModelCard) -> tuple[str, ...]:
     return () if card.code else training_only(card)
 
 
-def _refuse_other_content(path: Path, sha256: str, what: str) -> None:
+def _refuse_other_content(path: Path, sha256: str, what: str, token: CancelToken | None) -> None:
     if not sha256:
         return
-    try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"cannot be read ({error.strerror or error})", subject=path) from None
-    if digest != sha256:
+    if file_sha256(path, token) != sha256:
         raise ModelError(
             "is not the file its model card was written for (SHA-256 differs)",
             subject=path,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +10,28 @@ from typing import Any, Final, Literal
 import torch
 
 from medadv_desktop.errors import ModelError
+from medadv_desktop.jobs import CancelToken
 from medadv_desktop.models.architectures import TORCHVISION
 from medadv_desktop.models.architectures.chexnet import FINDINGS
 from medadv_desktop.models.card import AS_IN_FILE, ModelCard, Preprocessing
 from medadv_desktop.models.formats import FILE_KINDS, kind_of, read_file
 from medadv_desktop.models.formats.contents import Network, Opening, Weights
+from medadv_desktop.models.hashing import file_sha256
 from medadv_desktop.models.identifying import Identity, identify
-from medadv_desktop.models.outputs import recognise
+from medadv_desktop.models.outputs import Recognised, recognise
 
 _IMAGENET: Final = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _ALIKE: Final = 0.8
 _USUAL_SIDE: Final = 224
+_MOST_CLASSES: Final = 50_000
+# Of networks that do not say their input, in the order in which they are tried.
+_SIDES: Final = (224, 299, 256, 384, 512, 128, 64, 32, 28)
 
 Confidence = Literal["certain", "likely", "guess"]
+
+
+_GUESS: Final[Confidence] = "guess"
+_CERTAIN: Final[Confidence] = "certain"
 
 
 @dataclass(frozen=True)
@@ -51,26 +59,34 @@ class CardProposal:
     notes: tuple[str, ...] = ()
 
 
-def propose_card(path: Path, *, allow_code: bool = False) -> CardProposal:
+def propose_card(
+    path: Path,
+    *,
+    allow_code: bool = False,
+    shape: tuple[int, int, int] | None = None,
+    token: CancelToken | None = None,
+) -> CardProposal:
     """Work out a model card from a model file.
 
     Args:
+        shape: channels, height, width of the input of a network that does not say it; None tries
+            the usual ones.
         allow_code: the user was asked and agreed that a Python file runs.
 
     Raises:
         ModelError: the file is refused, broken, or like no architecture that is known.
+        JobCancelled: the token was cancelled.
     """
     kind = kind_of(path)
     content = read_file(path, Opening(allow_code=allow_code))
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if isinstance(content, Weights):
         found = _from_weights(content, path)
     else:
-        found = _from_network(content, path)
+        found = _from_network(content, path, shape)
+    digest = file_sha256(path, token)
     fields: dict[str, Any] = {
         "id": _identifier(path),
-        "name": path.stem.replace("_", " ").replace("-", " ").strip() or "Model",
+        "name": re.sub(r"[_-]+", " ", _bare_name(path)).strip() or "Model",
         "weights": path.name,
         "sha256": digest,
         "source_format": FILE_KINDS[kind].title,
@@ -99,6 +115,7 @@ def _from_weights(content: Weights, path: Path) -> _Found:
             remedy="Export the network itself as .pt2 or ONNX, or write a model card by hand with "
             "the Python file of the network",
         )
+    _refuse_many(identity.outputs, path)
     name = _own_name(identity)
     sure: Confidence = "certain" if identity.likeness == 1 else "likely"
     reason = f"{identity.likeness:.0%} of its weights are there with their shapes"
@@ -123,20 +140,73 @@ def _own_name(identity: Identity) -> str:
     return identity.architecture
 
 
-def _from_network(content: Network, path: Path) -> _Found:
+def _from_network(content: Network, path: Path, shape: tuple[int, int, int] | None) -> _Found:
     said = content.shape or (0, 0, 0)
-    channels = said[0] or 3
-    if channels not in (1, 3):
-        raise ModelError(f"takes {channels} channels; grey (1) and RGB (3) are known", subject=path)
-    fields: dict[str, Any] = {"architecture": AS_IN_FILE}
-    guesses = [Guess("architecture", AS_IN_FILE, "the file holds the network", "certain")]
-    _input(fields, guesses, "", channels, said[1], said[2])
-    certain: Confidence = "certain" if said[0] else "guess"
-    guesses.append(Guess("channels", str(channels), "first input of the graph", certain))
-    trial = ModelCard(id="trial", name=path.name, task="single-label", classes=("a", "b"),
-                      weights=path.name, **fields)  # fmt: skip
+    if said[0] not in (0, 1, 3):
+        raise ModelError(f"takes {said[0]} channels; grey (1) and RGB (3) are known", subject=path)
     network = content.module.eval().requires_grad_(False)
-    recognised = recognise(network, trial, torch.device("cpu"))
+    refusal: ModelError | None = None
+    for trial in (shape,) if shape else _shapes_to_try(said):
+        fields: dict[str, Any] = {"architecture": AS_IN_FILE}
+        guesses = [Guess("architecture", AS_IN_FILE, "the file holds the network", "certain")]
+        _network_input(fields, guesses, said, trial, shape is not None)
+        card = ModelCard(id="trial", name=path.name, task="single-label", classes=("a", "b"),
+                         weights=path.name, **fields)  # fmt: skip
+        try:
+            recognised = recognise(network, card, torch.device("cpu"))
+        except ModelError as error:
+            refusal = refusal or error
+            continue
+        _refuse_many(recognised.outputs, path)
+        _network_outputs(content, recognised, fields, guesses)
+        return _Found(fields, guesses)
+    assert refusal is not None
+    if shape or all(said):
+        raise refusal
+    raise ModelError(
+        f"does not say what input it takes, and takes none of the usual ones ({refusal.reason})",
+        subject=path,
+        remedy="Say channels, height and width of its input",
+    )
+
+
+def _shapes_to_try(said: tuple[int, int, int]) -> tuple[tuple[int, int, int], ...]:
+    """Inputs that fit what a file says (0: nothing), the likeliest first."""
+    sides = ((said[1], said[2]),) if all(said[1:]) else tuple((s, s) for s in _SIDES)
+    return tuple(
+        (said[0] or channels, said[1] or height, said[2] or width)
+        for height, width in sides
+        for channels in ((said[0],) if said[0] else (3, 1))
+    )
+
+
+def _network_input(
+    fields: dict[str, Any],
+    guesses: list[Guess],
+    said: tuple[int, int, int],
+    trial: tuple[int, int, int],
+    as_told: bool,
+) -> None:
+    """Size and channels of a network, and where they are from."""
+    channels, height, width = trial
+    _input(fields, guesses, "", channels, height, width)
+    guesses[:] = [guess for guess in guesses if guess.field != "size"]
+    for field, value, known in (
+        ("size", f"{height} × {width}", all(said[1:])),
+        ("channels", str(channels), bool(said[0])),
+    ):
+        reason, sure = "the first of the usual ones that the network takes", _GUESS
+        if known:
+            reason, sure = "first input of the graph", _CERTAIN
+        elif as_told:
+            reason, sure = "as you said, and the network takes it", _CERTAIN
+        guesses.append(Guess(field, value, reason, sure))
+
+
+def _network_outputs(
+    content: Network, recognised: Recognised, fields: dict[str, Any], guesses: list[Guess]
+) -> None:
+    """Task and classes from what the network gives."""
     kind = content.undone or recognised.reading.kind
     noted = " ".join(recognised.notes)
     sigmoid = kind == "sigmoid" or "the sigmoid" in noted
@@ -145,7 +215,14 @@ def _from_network(content: Network, path: Path) -> _Found:
         what = "sigmoid" if sigmoid else "softmax"
         guesses.append(Guess("outputs", what, f"its last operation is a {what}", "certain"))
     _classes(fields, guesses, recognised.outputs, multi_label=multi_label, chest=False)
-    return _Found(fields, guesses)
+
+
+def _refuse_many(outputs: int, path: Path) -> None:
+    if outputs > _MOST_CLASSES:
+        raise ModelError(
+            f"has {outputs:,} outputs; classifiers of up to {_MOST_CLASSES:,} classes are read",
+            subject=path,
+        )
 
 
 def _classes(
@@ -167,7 +244,8 @@ def _classes(
         if chest
         else f"the head has {outputs} outputs; the file holds no names"
     )
-    guesses.append(Guess("classes", ", ".join(names[:3]) + ", …", why, "guess"))
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    guesses.append(Guess("classes", shown, why, "guess"))
     reason = "a sigmoid for each output" if multi_label and not chest else why
     guesses.append(Guess("task", fields["task"], reason, "likely" if multi_label else "guess"))
 
@@ -220,5 +298,14 @@ def _size(architecture: str) -> tuple[int, int | None, str]:
 
 
 def _identifier(path: Path) -> str:
-    slug = re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._")
+    slug = re.sub(r"[^a-z0-9._-]+", "-", _bare_name(path).lower()).strip("-._")
     return slug or "model"
+
+
+def _bare_name(path: Path) -> str:
+    """The file's name without the ends that name its kind; `.pth.tar` is a usual one."""
+    ends = {end for kind in FILE_KINDS.values() for end in kind.suffixes}
+    name = path
+    while name.suffix.lower() in ends:
+        name = name.with_suffix("")
+    return name.name

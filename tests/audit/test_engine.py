@@ -12,9 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from medadv_desktop.attacks.apgd import APGD
 from medadv_desktop.attacks.objectives import HideFinding
 from medadv_desktop.attacks.pgd import PGD
-from medadv_desktop.audit.engine import GRID, Engine, choose_device, on_grid
+from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetSearchRequest
+from medadv_desktop.audit.devices import choose_device
+from medadv_desktop.audit.engine import Engine
+from medadv_desktop.audit.judging import GRID, on_grid
 from medadv_desktop.audit.requests import (
     AttackOutcome,
     AttackRequest,
@@ -270,3 +274,46 @@ def test_that_a_transferred_perturbation_keeps_its_size_in_modality_values() -> 
     moved, _ = transferred(torch.full((1, 1, 8, 8), 0.1), wide, narrow, (8, 8))
     # 0.1 of 200 is 20, which is 0.2 of 100; inverted, brighter becomes darker.
     torch.testing.assert_close(moved, torch.full((1, 1, 8, 8), -0.2))
+
+
+def test_that_the_smallest_budget_of_a_frame_is_found_and_every_try_can_be_looked_at(
+    write_model: WriteModel, grey_png: Path
+) -> None:
+    frame, model = read_frame(grey_png), str(write_model())
+    request = BudgetSearchRequest(model, frame, APGD(steps=10), highest=32 / 255, halvings=4)
+    found = Engine("cpu").run(request)
+    assert isinstance(found, BudgetSearchOutcome)
+    assert found.smallest is not None
+    assert found.step == pytest.approx(2 / 255)
+    budgets = [tried.epsilon for tried in found.tries]
+    assert budgets == sorted(budgets)
+    assert {tried.epsilon for tried in found.tries if tried.success} == {
+        b for b in budgets if b >= found.smallest
+    }
+    for tried in found.tries:
+        change = tried.adversarial.astype(np.float64) - found.original
+        assert np.abs(change).max() <= tried.epsilon * (1 + 1e-6)
+        changed = tried.prediction.decided != found.clean.decided
+        assert changed == tried.success
+    # A run at one budget alone gives the same verdict there.
+    last = found.at(found.smallest)
+    assert last is not None
+    attack = APGD(steps=10, epsilon=found.smallest)
+    alone = Engine("cpu").run(AttackRequest(model, frame, attack))
+    assert isinstance(alone, AttackOutcome)
+    assert alone.success
+    np.testing.assert_array_equal(alone.adversarial, last.adversarial)
+    assert found.at(0) is None
+    assert found.at(1).success
+
+
+def test_that_no_budget_is_named_where_the_highest_is_not_enough(
+    write_model: WriteModel, grey_png: Path
+) -> None:
+    request = BudgetSearchRequest(
+        str(write_model()), read_frame(grey_png), PGD(steps=1), highest=1e-6, halvings=2
+    )
+    found = Engine("cpu").run(request)
+    assert isinstance(found, BudgetSearchOutcome)
+    assert found.smallest is None
+    assert [tried.success for tried in found.tries] == [False]

@@ -139,3 +139,33 @@ def test_that_a_changed_network_is_named_by_the_nearest(tmp_path: Path) -> None:
     save_file(state, tmp_path / "m.safetensors")
     with pytest.raises(ModelError, match="nearest is resnet18"):
         propose_card(tmp_path / "m.safetensors")
+
+
+def test_that_the_input_of_a_network_that_does_not_say_it_is_found_by_trying(
+    tmp_path: Path,
+) -> None:
+    source = "import torch\ndef build():\n    return torch.nn.Sequential(" \
+        "torch.nn.Flatten(), torch.nn.Linear({}, 4))\n"  # fmt: skip
+    (tmp_path / "net.py").write_text(source.format(64 * 64))
+    proposal = propose_card(tmp_path / "net.py", allow_code=True)
+    assert proposal.card.input_shape == (1, 64, 64)
+    assert len(proposal.card.classes) == 4
+    sizes = [(g.value, g.confidence) for g in proposal.guesses if g.field == "size"]
+    assert sizes == [("64 × 64", "guess")]
+    (tmp_path / "net.py").write_text(source.format(3 * 20 * 30))
+    with pytest.raises(ModelError, match=r"none of the usual ones.*Say channels, height and width"):
+        propose_card(tmp_path / "net.py", allow_code=True)
+    proposal = propose_card(tmp_path / "net.py", allow_code=True, shape=(3, 20, 30))
+    assert proposal.card.input_shape == (3, 20, 30)
+    assert open_model(proposal.card, tmp_path, allow_code=True).card == proposal.card
+
+
+def test_that_a_name_is_left_without_the_ends_that_tell_its_kind(tmp_path: Path) -> None:
+    path = tmp_path / "My_best.v2.pth.tar"
+    torch.save({"state_dict": torchvision_state_real("squeezenet1_1", 2)}, path)
+    card = propose_card(path).card
+    assert (card.id, card.name, card.weights) == ("my_best.v2", "My best.v2", path.name)
+
+
+def torchvision_state_real(name: str, classes: int) -> dict[str, torch.Tensor]:
+    return dict(torchvision.models.get_model(name, weights=None, num_classes=classes).state_dict())

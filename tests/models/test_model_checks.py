@@ -14,9 +14,10 @@ from medadv_desktop.datasets.phantoms import phantoms
 from medadv_desktop.errors import ModelError
 from medadv_desktop.models.assignment import best_assignment
 from medadv_desktop.models.card import ModelCard, Preprocessing
-from medadv_desktop.models.checking import _areas, check_model
+from medadv_desktop.models.checking import check_model
 from medadv_desktop.models.diagnostic import DiagnosticModel
 from medadv_desktop.models.loading import load_model, open_model
+from medadv_desktop.models.roc import roc_areas
 from medadv_desktop.resources import resource
 
 DOMAINS = ("dermoscopy", "fundus", "radiograph")
@@ -184,4 +185,4 @@ def test_that_areas_are_those_of_scikit_learn() -> None:
     logits = generator.normal(size=(40, 3)).round(1)
     truth = generator.random((40, 3)) < 0.4
     expected = [[roc_auc_score(truth[:, j], logits[:, i]) for j in range(3)] for i in range(3)]
-    np.testing.assert_allclose(_areas(logits, truth), expected)
+    np.testing.assert_allclose(roc_areas(logits, truth), expected)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from medadv_desktop.errors import ModelError
 
@@ -135,18 +135,27 @@ def read_file(path: Path, opening: Opening) -> Content:
     size = path.stat().st_size
     if size > kind.largest:
         raise ModelError(
-            f"is {size / _GB:.1f} GB; a {kind.title} above {kind.largest / _GB:.3g} GB is not read",
+            f"is {size / _GB:.1f} GB; as {kind.title} up to {kind.largest / _GB:.3g} GB are read",
             subject=path,
             remedy="Save the weights alone, without the optimiser's, as .safetensors",
         )
     if kind.runs_code and not opening.allow_code:
-        raise ModelError(
-            "is a Python file whose code would run; it was not run",
-            subject=path,
-            remedy="Read it, and allow its code to run only if you trust who wrote it",
-        )
+        refuse_code(path)
     read: Read = import_module(f"{__name__}.{kind.module}").read
     return read(path, opening)
+
+
+def refuse_code(path: Path) -> NoReturn:
+    """Refuse to run a Python file that the user did not agree to.
+
+    Raises:
+        ModelError: always.
+    """
+    raise ModelError(
+        "is a Python file whose code would run; it was not run, for you did not agree to that",
+        subject=path,
+        remedy="Read it, and allow its code to run (--allow-code) only if you trust who wrote it",
+    )
 
 
 def _kind_of_archive(path: Path) -> str:

@@ -36,8 +36,21 @@ def read(path: Path, opening: Opening) -> Weights:  # noqa: ARG001  # one signat
     Raises:
         ModelError: a pickle with code (named, not run), broken, or without weights.
     """
+    _refuse_other_beginnings(path)
     refuse_pickled_code(path)
     return weights_in(_load(path), path)
+
+
+def _refuse_other_beginnings(path: Path) -> None:
+    """Every checkpoint since PyTorch 0.2 is a ZIP archive or begins as a pickle does."""
+    with path.open("rb") as stream:
+        if stream.read(1) in (b"P", b"\x80"):
+            return
+    raise ModelError(
+        "is not a PyTorch checkpoint: it begins like none",
+        subject=path,
+        remedy="Copy it again, or save the weights again",
+    )
 
 
 def _load(path: Path) -> object:
@@ -51,9 +64,11 @@ def _load(path: Path) -> object:
     except ModelError:
         raise
     except pickle.UnpicklingError as error:
-        first = str(error).split(". ")[-1].strip() or str(error)
+        # Behind this mark stands the loader's own reason; the rest is advice to programmers.
+        said = str(error).rpartition("WeightsUnpickler error:")[2].strip().partition("\n")[0]
         raise ModelError(
-            f"is a Python pickle that holds more than weights; it was not opened ({first[:200]})",
+            "is a Python pickle that holds more than weights; it was not opened "
+            f"({said[:200].rstrip('.')})",
             subject=path,
             remedy="Save the weights alone: torch.save(model.state_dict(), …) or .safetensors",
         ) from None

@@ -22,6 +22,7 @@ from medadv_desktop.models.formats.contents import (
     first_tensor,
     refusing,
 )
+from medadv_desktop.models.formats.onnx_companions import locations
 
 _WHAT = "ONNX model"
 _UNDONE = {"Sigmoid": "sigmoid", "Softmax": "softmax"}
@@ -108,15 +109,10 @@ def read(path: Path, opening: Opening) -> Network:
 
 def _outside(model: Any) -> list[str]:
     """A note on weights that lie in files beside the model, which its fingerprint leaves out."""
-    files = {
-        entry.value
-        for tensor in model.graph.initializer
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
+    files = locations(model)
     if not files:
         return []
-    return [f"weights lie in {', '.join(sorted(files))} too, which the card's SHA-256 leaves out"]
+    return [f"weights lie in {', '.join(files)} too; the card's SHA-256 is of the model file alone"]
 
 
 def _refuse_half(model: Any, path: Path) -> None:

@@ -11,6 +11,7 @@ from types import ModuleType
 from torch import nn
 
 from medadv_desktop.errors import ModelError
+from medadv_desktop.models.formats import refuse_code
 from medadv_desktop.models.formats.contents import Network, Opening
 
 _USUAL = ("build", "build_model", "create_model", "get_model", "make_model", "model")
@@ -26,7 +27,7 @@ def read(path: Path, opening: Opening) -> Network:
             code failed; the message names the line.
     """
     if not opening.allow_code:
-        raise ModelError("is a Python file whose code would run; it was not run", subject=path)
+        refuse_code(path)
     source = path.read_bytes()
     if opening.sha256 and hashlib.sha256(source).hexdigest() != opening.sha256:
         raise ModelError(
