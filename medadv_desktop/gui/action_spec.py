@@ -16,11 +16,12 @@ MENUS = (
     QT_TRANSLATE_NOOP("Actions", "&File"),
     QT_TRANSLATE_NOOP("Actions", "&View"),
     QT_TRANSLATE_NOOP("Actions", "Mea&sure"),
+    QT_TRANSLATE_NOOP("Actions", "&Data"),
     QT_TRANSLATE_NOOP("Actions", "&Model"),
     QT_TRANSLATE_NOOP("Actions", "&Attack"),
     QT_TRANSLATE_NOOP("Actions", "&Help"),
 )
-FILE, VIEW, MEASURE, MODEL, ATTACK, HELP = MENUS
+FILE, VIEW, MEASURE, DATA, MODEL, ATTACK, HELP = MENUS
 
 
 def always(_window: MainWindow) -> str:
@@ -42,7 +43,8 @@ class ActionSpec:
         checked: for something that is on or off: which.
         shortcuts: as `QKeySequence` reads them; the first is shown.
         on_tool_bar: it has a button there.
-        contexts: the context menus that offer it, by name: "study", "unreadable", "viewer".
+        contexts: the context menus that offer it, by name: "study", "unreadable", "viewer",
+            "dataset".
     """
 
     id: str

@@ -20,7 +20,9 @@ from medadv_desktop.gui.action_spec import (
     ActionSpec,
     tr,
 )
+from medadv_desktop.gui.dataset_actions import DATASET_ACTIONS
 from medadv_desktop.gui.file_actions import FILE_ACTIONS
+from medadv_desktop.gui.model_actions import MODEL_ACTIONS
 from medadv_desktop.gui.viewing_actions import (
     CINE_ACTIONS,
     MEASURE_ACTIONS,
@@ -202,7 +204,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         MODEL,
         0,
         lambda w: w.ask_for_model(),
-        QT_TRANSLATE_NOOP("Actions", "Choose a model card (.toml) or weights (.safetensors)"),
+        QT_TRANSLATE_NOOP("Actions", "Choose a model card, or a model file to be imported"),
         "model",
         ("Ctrl+M",),
     ),
@@ -215,6 +217,8 @@ ACTIONS: tuple[ActionSpec, ...] = (
         QT_TRANSLATE_NOOP("Actions", "Read the shipped and your own model folder again"),
         "reset",
     ),
+    *DATASET_ACTIONS,
+    *MODEL_ACTIONS,
     ActionSpec(
         "run-attack",
         QT_TRANSLATE_NOOP("Actions", "&Run attack"),

@@ -13,6 +13,9 @@ from medadv_desktop.jobs import CancelToken, Emit
 
 Work = Callable[[CancelToken, Emit], object]
 
+THREADS = 4
+"""One each for a scan, for a data set that is looked over, for a wizard, and for a frame."""
+
 
 class Urgency(IntEnum):
     """Who goes first. Somebody looks at an empty pane until a frame is there."""
@@ -23,7 +26,7 @@ class Urgency(IntEnum):
 
 
 class Background(JobSignals):
-    """Two threads, so that a long scan does not hold up the frame somebody clicked on.
+    """A few threads, so that what takes long does not hold up the frame somebody clicked on.
 
     Signals:
         stopped: after `stop`, when nothing runs any more.
@@ -36,7 +39,7 @@ class Background(JobSignals):
         self._tokens: dict[int, CancelToken] = {}
         self._stopping = False
         self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(2)
+        self._pool.setMaxThreadCount(THREADS)
         for terminal in (self.finished, self.failed, self.cancelled):
             terminal.connect(self._forget)
 

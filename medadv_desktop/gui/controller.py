@@ -28,6 +28,8 @@ from medadv_desktop.gui.background import Urgency
 from medadv_desktop.gui.bridge import ComputeBridge
 from medadv_desktop.gui.desk import Audience, JobDesk
 from medadv_desktop.gui.exporting import Exporter
+from medadv_desktop.gui.file_names import FileNames, named
+from medadv_desktop.gui.labelled.librarian import Librarian
 from medadv_desktop.gui.messages import Notices
 from medadv_desktop.gui.opener import Opener
 from medadv_desktop.gui.prefetch import Prefetcher
@@ -37,6 +39,7 @@ from medadv_desktop.gui.state.case import Case
 from medadv_desktop.gui.state.engine import EngineStage, EngineState
 from medadv_desktop.gui.state.jobs import JobList
 from medadv_desktop.gui.state.log import Level, LogLines
+from medadv_desktop.gui.state.model_library import ModelLibrary
 from medadv_desktop.gui.state.privacy import Privacy
 from medadv_desktop.gui.state.studies import Position, StudyList
 from medadv_desktop.gui.state.view import ViewState
@@ -71,8 +74,11 @@ class Controller(QObject):
         prefetcher: keeps frames within a bound, and reads those that will be wanted.
         imports: what became of every file that was looked at.
         privacy: whether patient data is in sight.
+        names: what files are called, by that.
         tags: the elements of the file at hand.
         exporter: writes what is looked at.
+        model_library: what is known of the models, and whose code may run.
+        librarian: keeps the data sets, and the true labels of samples opened from them.
         settings: what is remembered between sessions.
     """
 
@@ -109,10 +115,13 @@ class Controller(QObject):
         self._opener = Opener(studies, self._desk, log, self.notices, self.recent, self)
         self._opener.found_first.connect(self.select)
         self.imports = self._opener.imports
+        self.names = FileNames(self.privacy, studies, self.imports, self)
         self.tags = TagReader(studies, self.privacy, self._desk, self)
         self.exporter = Exporter(case, self.privacy, self._desk, self.notices, self._compute, self)
         self.engine = EngineState()
         self.models: tuple[LibraryEntry | BrokenEntry, ...] = ()
+        self.model_library = ModelLibrary(self, case, self._desk, self._compute)
+        self.librarian = Librarian(self, case, self._desk, self._compute)
         self._frame_job: int | None = None
         self._attack_job: int | None = None
         self._feature_job: int | None = None
@@ -139,6 +148,7 @@ class Controller(QObject):
         """Load the engine, and find out which models there are. Once the window is on screen."""
         self._load_engine(self.tr("Load the engine"))
         self.reload_models()
+        self.librarian.load()
 
     def choose_device(self, device: str) -> None:
         """Compute elsewhere from now on."""
@@ -148,6 +158,8 @@ class Controller(QObject):
         self._desk.bridge.device = device
         title = self.tr("Load the engine for {device}").format(device=device)
         self._load_engine(title)
+        for model in filter(self.model_library.allows, (self._case.model, self._case.second_model)):
+            self._load(model)  # the new engine knows of no agreement
 
     def reload_models(self) -> None:
         """Look for models in the shipped and the user's folder."""
@@ -185,12 +197,16 @@ class Controller(QObject):
         """Choose the model to be attacked by id or path, "" for none, and let it predict."""
         if model == self._case.model:
             return
+        if self.model_library.asks(model, lambda: self.choose_model(model)):
+            return
         self._choose(model)
         self._predict()
 
     def choose_second_model(self, model: str) -> None:
         """Choose the model that judges the same images, "" for none, and let it predict."""
         if model == self._case.second_model:
+            return
+        if self.model_library.asks(model, lambda: self.choose_second_model(model)):
             return
         self.cancel_attack()
         self._case.set_second_model(model)
@@ -241,11 +257,7 @@ class Controller(QObject):
         self._desk.read(write, Urgency.SCAN, Audience(doing, written), listed=True)
 
     def open_demo_images(self, images: Sequence[DemoImage], attack: bool = False) -> None:
-        """Open a demo study that is written. Its images bring their model, goal and true labels.
-
-        Args:
-            attack: run the attack on its first image.
-        """
+        """Open a written demo study, whose images bring their model, goal and true labels."""
         self._demo |= {image.path.absolute(): image for image in images}
         self._attack_first = images[0].path.absolute() if attack else None
         self.open_paths([image.path for image in images], remember=False)
@@ -264,7 +276,7 @@ class Controller(QObject):
             self._frame_job = None
             self._show(instance, at_hand)
             return
-        doing = self.tr("Reading {file}").format(file=instance.path.name)
+        doing = self.tr("Reading {file}").format(file=named(instance.path))
 
         def ended() -> None:
             if self._frame_job == job_id:
@@ -344,7 +356,7 @@ class Controller(QObject):
             seed=case.seed,
         )
         title = self.tr("{attack} on {file}").format(
-            attack=case.attack.title, file=frame.provenance.path.name
+            attack=case.attack.title, file=named(frame.provenance.path)
         )
 
         def done(outcome: AttackOutcome) -> None:
@@ -363,6 +375,7 @@ class Controller(QObject):
                     case.set_preview(None)
                 self.ready_to_attack_changed.emit()
 
+        case.begin_attack()
         job_id = self._compute(request, Audience(title, done, partial=preview, ended=ended))
         self._attack_job = job_id
         self.ready_to_attack_changed.emit()
@@ -398,10 +411,6 @@ class Controller(QObject):
 
         self._feature_job = self._compute(request, Audience(title, done))
 
-    def save_outcome(self, folder: Path) -> None:
-        """Write the outcome into a folder."""
-        self.exporter.save_outcome(folder)
-
     # ------------------------------------------------------------------ jobs
 
     def cancel(self, job_id: int) -> None:
@@ -420,6 +429,7 @@ class Controller(QObject):
     def stop(self) -> None:
         """Stop everything for good. Returns at once; `stopped` follows."""
         self._settling.stop()
+        self.model_library.stop()
         self._opener.forget_wishes()
         self._desk.stop()
 
@@ -462,9 +472,10 @@ class Controller(QObject):
         self.notices.add_failure(self.tr("Loading the engine"), failure)
 
     def _models_found(self, models: tuple[LibraryEntry | BrokenEntry, ...]) -> None:
+        known = {m.reason for m in self.models if isinstance(m, BrokenEntry)}
         opened = (m for m in self.models if m.path in self._opened_models)
         self.models = (*models, *opened)
-        broken = [m.reason for m in models if isinstance(m, BrokenEntry)]
+        broken = [m.reason for m in models if isinstance(m, BrokenEntry) and m.reason not in known]
         summary = self.tr("%n model(s) cannot be used", None, len(broken))
         self.notices.add_list(summary, broken, Level.WARNING)
         self.models_changed.emit()
@@ -484,14 +495,15 @@ class Controller(QObject):
             if answer.model == self._case.model:
                 self._fit_to_model()
 
-        self._compute(LoadRequest(model), Audience(title, loaded))
+        request = LoadRequest(model, allow_code=self.model_library.allows(model))
+        self._compute(request, Audience(title, loaded))
 
     def _fit_to_model(self) -> None:
         """Labels and objective of another model mean nothing to this one."""
         case = self._case
         card = self.card(case.model)
         if case.instance is not None:
-            case.set_labels(self._labels_of(case.instance))
+            case.set_labels(self._labels_of(case.instance, case.frame))
         if card is None:
             return
         try:
@@ -499,19 +511,20 @@ class Controller(QObject):
         except MedAdvError:
             case.set_attack(case.attack, Untargeted(), case.seed)
 
-    def _labels_of(self, instance: Instance) -> tuple[int, ...] | None:
+    def _labels_of(self, instance: Instance, frame: Frame | None) -> tuple[int, ...] | None:
         demo = self._demo.get(instance.path)
         if demo is not None:
             return demo.labels if demo.model == self._case.model else None
-        return self._studies.labels.get(instance.path)
+        card, named = self.card(self._case.model), self.librarian.labels
+        return named.of(instance.path, frame, card) or self._studies.labels.get(instance.path)
 
     def _show(self, instance: Instance, frame: Frame) -> None:
         demo = self._demo.get(instance.path)
         if demo is not None:
             self._prepare(demo)
-        self._case.set_frame(instance, frame, self._labels_of(instance))
+        self._case.set_frame(instance, frame, self._labels_of(instance, frame))
         for note in frame.notes:
-            self._log.add(f"{instance.path.name}: {note}")
+            self._log.add(f"{named(instance.path)}: {note}")
         hurried = bool(self._predict_jobs) or self._settling.isActive()
         self._cancel_predictions()
         self._settling.start(_SETTLING_MS if hurried else 0)
@@ -544,7 +557,7 @@ class Controller(QObject):
             self._ask(self._case.second_model, self._case.frame, self._second_predicted)
 
     def _ask(self, model: str, frame: Frame, done: Callable[[PredictResult], None]) -> None:
-        file = frame.provenance.path.name
+        file = named(frame.provenance.path)
         title = self.tr("Predict {file} by {model}").format(file=file, model=Path(model).name)
 
         def ended() -> None:

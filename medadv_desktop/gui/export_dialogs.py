@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtGui import QImage, QPainter, QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -23,6 +23,8 @@ from medadv_desktop.gui.theme import LARGE, MEDIUM
 from medadv_desktop.gui.viewers.canvas import ImageCanvas
 from medadv_desktop.gui.viewers.pictures import to_image
 
+_WIDTH = 480
+
 
 class _ExportDialog(QDialog):
     """A dialog with a text, fields, and the buttons "Save as…" and "Cancel"."""
@@ -35,10 +37,20 @@ class _ExportDialog(QDialog):
         self.content.setContentsMargins(LARGE, LARGE, LARGE, LARGE)
         self.content.setSpacing(MEDIUM)
 
+    def fit(self) -> None:
+        """As high as its wrapped texts need; Qt asks them only for a guess."""
+        width = max(_WIDTH, self.minimumSizeHint().width())
+        self.content.activate()
+        self.setMinimumSize(width, self.content.totalHeightForWidth(width))
+        self.resize(self.minimumSize())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        self.fit()
+        super().showEvent(event)
+
     def add_text(self, text: str, role: str = "") -> QLabel:
         label = QLabel(text)
         label.setWordWrap(True)
-        label.setMinimumWidth(420)
         if role:
             label.setProperty("role", role)
         self.content.addWidget(label)
@@ -112,7 +124,8 @@ class DicomDialog(_ExportDialog):
             warnings.append(self.tr("The file will hold the patient's name and data."))
         fine = self.tr("Its pixels and its header say that it was attacked, and not who it shows.")
         self.consequence.setText(" ".join(warnings) or fine)
-        self.adjustSize()
+        if self.isVisible():
+            self.fit()
 
 
 class PictureDialog(_ExportDialog):

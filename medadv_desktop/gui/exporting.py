@@ -14,6 +14,7 @@ from medadv_desktop import NOT_FOR_DIAGNOSIS
 from medadv_desktop.audit.requests import AttackOutcome, RecheckResult, Request
 from medadv_desktop.gui.background import Urgency, Work
 from medadv_desktop.gui.desk import Audience, JobDesk
+from medadv_desktop.gui.file_names import located, named
 from medadv_desktop.gui.messages import Notices
 from medadv_desktop.gui.running import Failure
 from medadv_desktop.gui.state.case import Case
@@ -76,8 +77,9 @@ class Exporter(QObject):
             return save_outcome(outcome, folder)
 
         def saved(paths: tuple[Path, ...]) -> None:
-            text = self.tr("%n file(s) saved in {folder}", None, len(paths)).format(folder=folder)
-            self._notices.add(text, Level.INFO, "\n".join(str(p) for p in paths))
+            text = self.tr("%n file(s) saved in {folder}", None, len(paths))
+            details = "\n".join(located(p) for p in paths)
+            self._notices.add(text.format(folder=located(folder)), Level.INFO, details)
 
         self._do(self.tr("Saving the result"), write, saved)
 
@@ -156,7 +158,7 @@ class Exporter(QObject):
 
     def _write(self, doing: str, work: Work, path: Path) -> None:
         def done(_: object) -> None:
-            self._notices.add(self.tr("Saved as {path}").format(path=path), Level.INFO)
+            self._notices.add(self.tr("Saved as {path}").format(path=located(path)), Level.INFO)
 
         self._do(doing, work, done)
 
@@ -170,10 +172,10 @@ class Exporter(QObject):
 
         def failed(failure: Failure) -> None:
             text = self.tr("Saved as {path}, but the model could not judge it: {reason}")
-            words = text.format(path=path, reason=failure.text)
+            words = text.format(path=located(path), reason=failure.text)
             self._notices.add(words, Level.WARNING, _details(export))
 
-        title = self.tr("Predict the exported {file}").format(file=path.name)
+        title = self.tr("Predict the exported {file}").format(file=named(path))
         self._compute(export.recheck(outcome), Audience(title, done, failed=failed))
 
     def _told(self, outcome: AttackOutcome, export: DicomExport, result: RecheckResult) -> str:
@@ -185,7 +187,7 @@ class Exporter(QObject):
         else:
             verdict = self.tr("The attack's goal is not achieved, as before")
         text = self.tr("Saved as {path}. {verdict}: the model says {says}.")
-        words = text.format(path=export.file.path, verdict=verdict, says=says)
+        words = text.format(path=located(export.file.path), verdict=verdict, says=says)
         alone = result.unmarked_success
         if alone is None or alone == result.success:
             return words

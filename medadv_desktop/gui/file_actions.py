@@ -9,6 +9,7 @@ from PySide6.QtCore import QT_TRANSLATE_NOOP, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from medadv_desktop.gui.action_spec import FILE, ActionSpec, tr
+from medadv_desktop.gui.file_names import located
 
 if TYPE_CHECKING:
     from medadv_desktop.gui.main_window import MainWindow
@@ -57,8 +58,9 @@ def _show_in_folder(window: MainWindow) -> None:
 
 
 def _copy_reasons(window: MainWindow) -> None:
-    lines = (f"{u.path}: {u.reason}\n" for u in window.bench.studies.unreadable)
-    QGuiApplication.clipboard().setText("".join(lines))
+    unreadable = window.bench.studies.unreadable
+    lines = "".join(f"{located(u.path)}: {u.reason}\n" for u in unreadable)
+    QGuiApplication.clipboard().setText(window.controller.names.text(lines))
 
 
 FILE_ACTIONS: tuple[ActionSpec, ...] = (

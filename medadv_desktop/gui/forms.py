@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
-from PySide6.QtCore import QCoreApplication, QEvent, QLocale, QObject, QSize, Qt, Signal
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QSizePolicy,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QCoreApplication, QLocale, Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from medadv_desktop.errors import SettingsError
-from medadv_desktop.gui.theme import MEDIUM, SMALL, TINY
+from medadv_desktop.gui.editors import CheckList, FileLine, editor_for, ignore_wheel
+from medadv_desktop.gui.theme import MEDIUM, SMALL, TINY, font
 from medadv_desktop.settings import (
     Field,
     Settings,
@@ -33,10 +19,10 @@ from medadv_desktop.settings import (
     parse,
 )
 
+__all__ = ["Names", "SettingsForm", "ignore_wheel"]
+
 Names = Mapping[str, Sequence[str]]
 """Names for fields that hold an index (or indices) into them: classes, findings."""
-
-_LARGEST_INT = 2**31 - 1
 
 
 class SettingsForm(QWidget):
@@ -53,24 +39,44 @@ class SettingsForm(QWidget):
         settings: type[Settings],
         names: Names | None = None,
         parent: QWidget | None = None,
+        *,
+        explained: bool = False,
+        folded: Collection[str] = (),
     ) -> None:
+        """
+        Args:
+            explained: help, range and default stand below each field, not in its tooltip alone.
+            folded: fields that are out of sight until somebody asks for them.
+        """
         super().__init__(parent)
         self._settings = settings
         self._rows: dict[str, _Row] = {}
-        layout = QFormLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setHorizontalSpacing(MEDIUM)
-        layout.setVerticalSpacing(SMALL + TINY)
-        layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SMALL + TINY)
+        self._rest = QWidget()
+        rest = QVBoxLayout(self._rest)
+        rest.setContentsMargins(0, 0, 0, 0)
+        rest.setSpacing(SMALL + TINY)
         for field in fields_of(settings):
-            row = _Row(field, tuple((names or {}).get(field.name, ())))
+            row = _Row(field, tuple((names or {}).get(field.name, ())), explained)
             row.edited.connect(self._edited)
-            layout.addRow(row.label, row)
+            (rest if field.name in folded else column).addWidget(row)
             self._rows[field.name] = row
+        self._folded = tuple(name for name in self._rows if name in folded)
+        self.more = QToolButton()
+        self.more.setCheckable(True)
+        self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.more.setText(self.tr("%n advanced field(s)", None, len(self._folded)))
+        self.more.setToolTip(self.tr("Fields that seldom need another value"))
+        self.more.setAccessibleName(self.more.text())
+        self.more.toggled.connect(self.unfold)
+        column.addWidget(self.more)
+        self.more.setVisible(bool(self._folded))
+        column.addWidget(self._rest)
         self._general = _error_label()
-        layout.addRow(self._general)
+        column.addWidget(self._general)
+        self.unfold(False)
         self._check()
 
     def values(self) -> dict[str, object]:
@@ -87,10 +93,15 @@ class SettingsForm(QWidget):
 
     def set_value(self, settings: Settings) -> None:
         """Show `settings`. `changed` is emitted once, if anything differs from before."""
+        self.set_values({name: getattr(settings, name) for name in self._rows})
+
+    def set_values(self, values: Mapping[str, object]) -> None:
+        """Show what `values` would do, which need not be valid. `changed` as in `set_value`."""
         before = self.values()
-        for name, row in self._rows.items():
+        for name, value in values.items():
+            row = self._rows[name]
             row.editor.blockSignals(True)
-            row.editor.set_value(getattr(settings, name))
+            row.editor.set_value(value)
             row.editor.blockSignals(False)
         self._check()
         if self.values() != before:
@@ -107,9 +118,26 @@ class SettingsForm(QWidget):
         """The widget that edits a field."""
         return self._rows[name].editor
 
+    def row(self, name: str) -> QWidget | None:
+        """Label, editor, help and error of a field, to stand elsewhere; None without the field."""
+        return self._rows.get(name)
+
     def error_of(self, name: str) -> str:
         """What is shown as wrong under a field, "" for nothing."""
         return self._rows[name].error.text()
+
+    def tell(self, name: str, message: str) -> None:
+        """Show under a field what is wrong with it elsewhere, as with the model; "" clears that."""
+        self._check()
+        if message and name in self._rows and self.is_valid():
+            self._rows[name].show_error(message)
+
+    def unfold(self, unfolded: bool) -> None:
+        """Show the folded fields, or hide them again."""
+        self.more.setChecked(unfolded)
+        arrow = Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow
+        self.more.setArrowType(arrow)
+        self._rest.setVisible(unfolded and bool(self._folded))
 
     def _edited(self) -> None:
         self._check()
@@ -126,46 +154,95 @@ class SettingsForm(QWidget):
             message = message[:1].upper() + message[1:]
         for name, row in self._rows.items():
             row.show_error(message if name == subject else "")
+        if subject in self._folded:
+            self.unfold(True)
         general = message if subject not in self._rows else ""
         self._general.setText(general)
         self._general.setVisible(bool(general))
 
 
 class _Row(QWidget):
-    """The editor of a field with room for its error, and the label that belongs to it."""
+    """Label and editor of a field side by side; below them its help and its error."""
 
     edited = Signal()
 
-    def __init__(self, field: Field, names: tuple[str, ...]) -> None:
+    def __init__(self, field: Field, names: tuple[str, ...], explained: bool) -> None:
         super().__init__()
         title = QCoreApplication.translate("Settings", field.label)
         unit = QCoreApplication.translate("Settings", field.unit) if field.unit else ""
-        self.label = QLabel(f"{title} ({unit})" if unit else title)
-        self.editor = _editor(field, names)
+        named = f"{title} ({unit})" if unit else title
+        self.label = QLabel(title if explained else named)
+        self.label.setWordWrap(True)
+        self.editor = editor_for(field, names)
         self.error = _error_label()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(TINY)
-        layout.addWidget(self.editor)
-        layout.addWidget(self.error)
-        self.setFocusProxy(self.editor)
         explanation = QCoreApplication.translate("Settings", field.help)
+        self.help = QLabel(". ".join(t for t in (explanation, _facts(field, unit, names)) if t))
+        self.help.setWordWrap(True)
+        self.help.setFont(font("small"))
+        self.help.setProperty("role", "muted")
+        wide = isinstance(self.editor, CheckList | FileLine)
+        layout = QGridLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setHorizontalSpacing(MEDIUM)
+        layout.setVerticalSpacing(TINY)
+        layout.setColumnStretch(0, 1)
+        layout.setColumnStretch(1, 1)
+        layout.addWidget(self.label, 0, 0, 1, 2 if wide else 1)
+        layout.addWidget(self.editor, *((1, 0, 1, 2) if wide else (0, 1)))
+        layout.addWidget(self.help, 2, 0, 1, 2)
+        layout.addWidget(self.error, 3, 0, 1, 2)
+        self.help.setVisible(explained)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setFocusProxy(self.editor)
         span = self.tr("Allowed: {0}").format(", ".join(names) if names else allowed(field))
         tip = "\n".join(line for line in (explanation, span) if line)
         for widget in (self.label, self.editor):
             widget.setToolTip(tip)
         self.label.setBuddy(self.editor)
-        self.editor.setAccessibleName(self.label.text())
+        self.editor.setAccessibleName(named)
         self.editor.setAccessibleDescription(explanation)
         self._explanation = explanation
         self.editor.edited.connect(self.edited)
 
     def show_error(self, message: str) -> None:
-        if message and isinstance(self.editor, _CheckList) and not self.editor.value():
+        if message and isinstance(self.editor, CheckList) and not self.editor.value():
             message = self.tr("Tick at least one")
         self.error.setText(message)
         self.error.setVisible(bool(message))
         self.editor.setAccessibleDescription(message or self._explanation)
+
+
+def _facts(field: Field, unit: str, names: tuple[str, ...]) -> str:
+    """Range, unit and default of a field in a few words."""
+    tr = QCoreApplication.translate
+    said = []
+    if not names and (field.minimum is not None or field.maximum is not None):
+        low, high = _bound(field.minimum), _bound(field.maximum)
+        if not high:
+            said.append(tr("Settings", "From {0}").format(low))
+        elif field.exclusive_minimum:
+            said.append(tr("Settings", "Above {0} to {1}").format(low, high))
+        else:
+            said.append(tr("Settings", "{0} to {1}").format(low, high))
+        said[0] += f" {unit}" if unit else ""
+    if field.default is not ... and field.kind not in ("bool", "file", "text", "int_list"):
+        default = _default(field)
+        said.append(tr("Settings", "default {0}").format(default) if default else "")
+    return ", ".join(text for text in said if text)
+
+
+def _bound(value: float | None) -> str:
+    return "" if value is None else QLocale().toString(float(value), "g", 6)
+
+
+def _default(field: Field) -> str:
+    if field.default is None:
+        return QCoreApplication.translate("Settings", "automatic")
+    if field.kind == "pixel_fraction":
+        return format_pixel_fraction(field.default)
+    if isinstance(field.default, float):
+        return QLocale().toString(field.default, "g", 6)
+    return "" if field.choices else str(field.default)
 
 
 def _error_label() -> QLabel:
@@ -174,181 +251,3 @@ def _error_label() -> QLabel:
     label.setWordWrap(True)
     label.setVisible(False)
     return label
-
-
-def _editor(field: Field, names: tuple[str, ...]) -> Any:
-    if field.kind == "int_list" and names:
-        return _CheckList(field, names)
-    if field.choices or (field.kind == "int" and names):
-        return _Choice(field, names)
-    if field.kind == "bool":
-        return _Check(field)
-    if field.kind == "int" and not field.optional:
-        return _Whole(field)
-    return _Line(field)
-
-
-class _Line(QLineEdit):
-    """Numbers and lists as text: quotients, the comma of the locale, nothing for automatic."""
-
-    edited = Signal()
-
-    def __init__(self, field: Field) -> None:
-        super().__init__()
-        self._field = field
-        self._shown: tuple[str, object] = ("", None)
-        if field.optional:
-            self.setPlaceholderText(self.tr("automatic"))
-        self.set_value(None if field.default is ... else field.default)
-        self.textChanged.connect(self.edited)
-
-    def value(self) -> object:
-        if self.text() == self._shown[0] and self._shown[1] is not None:
-            return self._shown[1]  # the text may be rounded, the value it was made from is not
-        text = self.text().strip()
-        if self._field.kind == "text":
-            return text
-        if not text:
-            return None if self._field.optional else text
-        if self._field.kind == "int_list":
-            return tuple(part.strip() for part in text.split(","))
-        if self.locale().decimalPoint() != ".":
-            text = text.replace(self.locale().decimalPoint(), ".")
-        return text
-
-    def set_value(self, value: object) -> None:
-        self._shown = (self._text(value), value)
-        self.setText(self._shown[0])
-
-    def _text(self, value: object) -> str:
-        if value is None:
-            return ""
-        if isinstance(value, float):
-            if self._field.kind == "pixel_fraction":
-                return format_pixel_fraction(value)
-            return self.locale().toString(float(value), "g", QLocale.FloatingPointShortest)
-        if isinstance(value, tuple):
-            return ", ".join(str(v) for v in value)
-        return str(value)
-
-
-class _Whole(QSpinBox):
-    """A whole number. Ignores the wheel unless it has the focus, so that scrolling is safe."""
-
-    edited = Signal()
-
-    def __init__(self, field: Field) -> None:
-        super().__init__()
-        least = -_LARGEST_INT if field.minimum is None else math.ceil(field.minimum)
-        if field.exclusive_minimum and least == field.minimum:
-            least += 1
-        most = _LARGEST_INT if field.maximum is None else math.floor(field.maximum)
-        self.setRange(max(least, -_LARGEST_INT), min(most, _LARGEST_INT))
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        if field.default is not ...:
-            self.setValue(field.default)
-        self.valueChanged.connect(self.edited)
-        _ignore_wheel(self)
-
-    def value(self) -> int:
-        return super().value()
-
-    def set_value(self, value: object) -> None:
-        self.setValue(int(value))  # type: ignore[call-overload]
-
-
-class _Check(QCheckBox):
-    edited = Signal()
-
-    def __init__(self, field: Field) -> None:
-        super().__init__()
-        self.setChecked(field.default is True)
-        self.toggled.connect(self.edited)
-
-    def value(self) -> bool:
-        return self.isChecked()
-
-    def set_value(self, value: object) -> None:
-        self.setChecked(bool(value))
-
-
-class _Choice(QComboBox):
-    """One of the field's own choices, or an index shown by its name."""
-
-    edited = Signal()
-
-    def __init__(self, field: Field, names: tuple[str, ...]) -> None:
-        super().__init__()
-        if field.optional:
-            self.addItem(self.tr("automatic"), None)
-        if names:
-            for index, name in enumerate(names):
-                self.addItem(name, index)
-        for choice in field.choices:
-            self.addItem(QCoreApplication.translate("Settings", choice), choice)
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        if field.default is not ...:
-            self.set_value(field.default)
-        self.currentIndexChanged.connect(self.edited)
-        _ignore_wheel(self)
-
-    def value(self) -> object:
-        return self.currentData()
-
-    def set_value(self, value: object) -> None:
-        index = self.findData(value)
-        self.setCurrentIndex(index if index >= 0 else self.findData(str(value)))
-
-
-class _CheckList(QListWidget):
-    """Several of the names, each with a tick."""
-
-    edited = Signal()
-
-    def __init__(self, field: Field, names: tuple[str, ...]) -> None:
-        super().__init__()
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setUniformItemSizes(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        for name in names:
-            item = QListWidgetItem(name, self)
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Unchecked)
-        if field.default is not ...:
-            self.set_value(field.default)
-        self.itemChanged.connect(self.edited)
-
-    def sizeHint(self) -> QSize:
-        rows = min(max(self.count(), 2), 7)
-        height = rows * max(self.sizeHintForRow(0), 18) + 2 * self.frameWidth()
-        return QSize(super().sizeHint().width(), height)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(80, self.sizeHint().height())
-
-    def value(self) -> tuple[int, ...]:
-        ticked = Qt.CheckState.Checked
-        return tuple(i for i in range(self.count()) if self.item(i).checkState() == ticked)
-
-    def set_value(self, value: object) -> None:
-        chosen = set(value or ())  # type: ignore[call-overload]
-        for i in range(self.count()):
-            state = Qt.CheckState.Checked if i in chosen else Qt.CheckState.Unchecked
-            self.item(i).setCheckState(state)
-
-
-class _WheelGuard(QObject):
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.Wheel and not watched.hasFocus():
-            event.ignore()
-            return True
-        return super().eventFilter(watched, event)
-
-
-def _ignore_wheel(widget: QWidget) -> None:
-    """Let the wheel scroll the panel past `widget`, unless it is being edited."""
-    widget.installEventFilter(_WheelGuard(widget))

@@ -9,7 +9,7 @@ from typing import Literal
 from PySide6.QtCore import QByteArray, QSettings, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 """Rises when docks come or go, so that an old layout is not half restored."""
 
 _STATE, _GEOMETRY, _VERSION = "layout/state", "layout/geometry", "layout/version"

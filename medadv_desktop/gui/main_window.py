@@ -23,6 +23,7 @@ from medadv_desktop.gui.actions import MENUS, VIEW, ActionSet, tr
 from medadv_desktop.gui.asking import FOLDER_KEY, ask_where_to_write
 from medadv_desktop.gui.docks import dock_specs
 from medadv_desktop.gui.docks.spec import DockSpec, Workbench
+from medadv_desktop.gui.dropping import open_dropped
 from medadv_desktop.gui.export_dialogs import DicomDialog, PictureDialog
 from medadv_desktop.gui.exporting import DicomOptions
 from medadv_desktop.gui.messages import MessageBar
@@ -31,6 +32,7 @@ from medadv_desktop.gui.state.log import Level
 from medadv_desktop.gui.status import StatusBar
 from medadv_desktop.gui.theme import ICON
 from medadv_desktop.gui.viewers.canvas import ImageCanvas
+from medadv_desktop.gui.wizards.model_import import MODEL_FILES, open_or_import
 
 DEFAULT_SIZE = (1280, 800)
 
@@ -62,7 +64,7 @@ class MainWindow(QMainWindow):
         self.resize(*DEFAULT_SIZE)
         layout.prepare(self)
         self.actions_ = ActionSet(self)
-        self.messages = MessageBar(self.controller.notices, bench.theme)
+        self.messages = MessageBar(self.controller.notices, self.controller.names, bench.theme)
         self.setStatusBar(StatusBar(bench, self))
         self._specs = dock_specs()
         self.docks = {spec.id: self._make_dock(spec) for spec in self._specs}
@@ -96,9 +98,8 @@ class MainWindow(QMainWindow):
 
     def ask_for_model(self) -> None:
         dialog = self._file_dialog(self.tr("Open model"), QFileDialog.FileMode.ExistingFile)
-        kinds = "*.toml *.safetensors *.pt *.pth *.ckpt *.pt2 *.onnx"
-        dialog.setNameFilter(self.tr("Model cards and weights") + f" ({kinds})")
-        self._ask(dialog, lambda paths: self.controller.open_model(Path(paths[0])))
+        dialog.setNameFilter(self.tr("Model cards and model files") + f" ({MODEL_FILES})")
+        self._ask(dialog, lambda paths: open_or_import(self, Path(paths[0])))
 
     def ask_where_to_save(self) -> None:
         """The result goes into a new folder, named after image and attack, in the one chosen."""
@@ -106,11 +107,15 @@ class MainWindow(QMainWindow):
         if outcome is None:
             return
         request = outcome.request
-        name = f"{request.frame.provenance.path.stem}-{request.attack.name}"
+        source = Path(self.controller.names.name(request.frame.provenance.path))
+        name = f"{source.stem.replace(', ', '-').replace(' ', '-')}-{request.attack.name}"
         dialog = self._file_dialog(
             self.tr("Save the result into a folder"), QFileDialog.FileMode.Directory
         )
-        self._ask(dialog, lambda paths: self.controller.save_outcome(_fresh(Path(paths[0]) / name)))
+        self._ask(
+            dialog,
+            lambda paths: self.controller.exporter.save_outcome(_fresh(Path(paths[0]) / name)),
+        )
 
     def ask_how_to_export_picture(self) -> None:
         """Which viewer, with or without what lies over it; then where to."""
@@ -187,7 +192,7 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         if paths := _local_paths(event):
             event.acceptProposedAction()
-            self.controller.open_paths(paths)
+            open_dropped(self, paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         layout.save(self, self._settings)
@@ -312,8 +317,12 @@ class MainWindow(QMainWindow):
             bench.view.measurements.selected_changed,
             bench.theme.changed,
             self.controller.privacy.changed,
+            self.controller.model_library.marked_changed,
+            self.controller.librarian.library.changed,
+            self.controller.librarian.library.current_changed,
         ):
             changed.connect(self.actions_.refresh_soon)
+        self.controller.privacy.changed.connect(self._show_title)
         self.actions_.refresh()
         bench.case.frame_changed.connect(self._show_title)
         self.controller.action_wanted.connect(lambda name: self.actions_[name].trigger())
@@ -327,7 +336,7 @@ class MainWindow(QMainWindow):
 
     def _show_title(self) -> None:
         instance = self.bench.case.instance
-        name = f"{instance.path.name} – " if instance else ""
+        name = f"{self.controller.names.name(instance.path)} – " if instance else ""
         self.setWindowTitle(f"{name}MedAdv Desktop")
 
     # ------------------------------------------------------------------ small things

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from medadv_desktop.gui import icons
+from medadv_desktop.gui.file_names import FileNames
 from medadv_desktop.gui.running import Failure
 from medadv_desktop.gui.state.log import Level
 from medadv_desktop.gui.theme import LARGE, MEDIUM, SMALL, Theme, font
@@ -32,17 +33,27 @@ _COLORS = {Level.INFO: "accent", Level.WARNING: "warning", Level.ERROR: "danger"
 
 
 @dataclass(frozen=True)
+class NoticeAction:
+    """Something that a message offers to do; the message goes when it is done."""
+
+    text: str
+    run: Callable[[], object]
+
+
+@dataclass(frozen=True)
 class Notice:
     """One message.
 
     Attributes:
         text: what it is about, to which file, what is wrong and what to do: plain text.
         details: what "Copy details" adds: the whole list, a traceback.
+        actions: what it offers to do, a button each.
     """
 
     text: str
     level: Level = Level.ERROR
     details: str = ""
+    actions: tuple[NoticeAction, ...] = ()
     id: int = field(default_factory=lambda: next(_ids))
 
     def plain(self) -> str:
@@ -69,9 +80,15 @@ class Notices(QObject):
     def notices(self) -> tuple[Notice, ...]:
         return tuple(self._notices)
 
-    def add(self, text: str, level: Level = Level.ERROR, details: str = "") -> None:
+    def add(
+        self,
+        text: str,
+        level: Level = Level.ERROR,
+        details: str = "",
+        actions: tuple[NoticeAction, ...] = (),
+    ) -> None:
         """Show a message. One with the same words takes the place of the earlier one."""
-        notice = Notice(text, level, details)
+        notice = Notice(text, level, details, actions)
         self._notices = [n for n in self._notices if n.text != text]
         self._notices.append(notice)
         self.changed.emit()
@@ -107,9 +124,11 @@ class MessageBar(QWidget):
 
     filled = Signal(bool)
 
-    def __init__(self, notices: Notices, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, notices: Notices, names: FileNames, theme: Theme, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._notices = notices
+        self._notices, self._names = notices, names
         self._theme = theme
         self._rows: dict[int, _Row] = {}
         self.setAccessibleName(self.tr("Messages"))
@@ -124,6 +143,7 @@ class MessageBar(QWidget):
         self._layout.addWidget(self._more, 0, Qt.AlignmentFlag.AlignRight)
         notices.changed.connect(self._refresh)
         theme.changed.connect(self._recolor)
+        names.changed.connect(self._rename)
         self._refresh()
 
     @property
@@ -141,7 +161,7 @@ class MessageBar(QWidget):
             row.deleteLater()
         for place, notice in enumerate(reversed(shown)):
             if notice.id not in self._rows:
-                row = _Row(notice, self._theme, self)
+                row = _Row(notice, self._names, self._theme, self)
                 row.dismissed.connect(self._notices.dismiss)
                 self._rows[notice.id] = row
                 self._layout.insertWidget(place, row)
@@ -151,6 +171,10 @@ class MessageBar(QWidget):
         older = self.tr("%n older, in the log too", None, hidden)
         self._more.setText(f"{dismiss_all} ({older})" if hidden else dismiss_all)
         self.filled.emit(bool(notices))
+
+    def _rename(self) -> None:
+        for row in self._rows.values():
+            row.rename()
 
     def _recolor(self) -> None:
         for row in self._rows.values():
@@ -162,19 +186,18 @@ class _Row(QFrame):
 
     dismissed = Signal(int)
 
-    def __init__(self, notice: Notice, theme: Theme, parent: QWidget) -> None:
+    def __init__(self, notice: Notice, names: FileNames, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.notice = notice
-        self._theme = theme
+        self._names, self._theme = names, theme
         self.setObjectName("notice")
-        self.setAccessibleName(notice.text)
         self._picture = QLabel()
-        self.text = QLabel(notice.text)
+        self.text = QLabel()
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.details = QPlainTextEdit(notice.details)
+        self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
         self.details.setFont(font("fixed"))
         self.details.setMaximumHeight(140)
@@ -187,13 +210,24 @@ class _Row(QFrame):
         self.copy = self._button(self.tr("Copy details"))
         self.copy.setToolTip(self.tr("Copy this message with all its details"))
         self.copy.clicked.connect(self._copy)
+        # What can be done about it matters more than its text.
+        self.copy.setVisible(not notice.actions)
+        self.actions_ = tuple(self._offer(action) for action in notice.actions)
         self.dismiss = QToolButton()
         self.dismiss.setAutoRaise(True)
         self.dismiss.setToolTip(self.tr("Put this message away; it stays in the log"))
         self.dismiss.setAccessibleName(self.tr("Dismiss message"))
         self.dismiss.clicked.connect(lambda: self.dismissed.emit(notice.id))
         self._arrange()
+        self.rename()
         self.recolor()
+
+    def rename(self) -> None:
+        """Call files by what they may be called now."""
+        text = self._names.text(self.notice.text)
+        self.setAccessibleName(text)
+        self.text.setText(text)
+        self.details.setPlainText(self._names.text(self.notice.details))
 
     def recolor(self) -> None:
         """Take the colours of the theme."""
@@ -213,13 +247,23 @@ class _Row(QFrame):
         line.setSpacing(MEDIUM)
         line.addWidget(self._picture, 0, Qt.AlignmentFlag.AlignTop)
         line.addWidget(self.text, 1)
-        for button in (self.show_details, self.copy, self.dismiss):
+        for button in (*self.actions_, self.show_details, self.copy, self.dismiss):
             line.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         block = QVBoxLayout(self)
         block.setContentsMargins(LARGE, SMALL, SMALL, SMALL)
         block.setSpacing(SMALL)
         block.addLayout(line)
         block.addWidget(self.details)
+
+    def _offer(self, action: NoticeAction) -> QPushButton:
+        button = QPushButton(action.text)
+
+        def run() -> None:
+            self.dismissed.emit(self.notice.id)
+            action.run()
+
+        button.clicked.connect(run)
+        return button
 
     def _button(self, text: str) -> QPushButton:
         button = QPushButton(text)
@@ -231,5 +275,5 @@ class _Row(QFrame):
         self.show_details.setText(self.tr("Hide details") if shown else self.tr("Show details"))
 
     def _copy(self) -> None:
-        QGuiApplication.clipboard().setText(self.notice.plain())
+        QGuiApplication.clipboard().setText(self._names.text(self.notice.plain()))
         self.copy.setText(self.tr("Copied"))

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 
 from medadv_desktop.gui.background import Urgency
 from medadv_desktop.gui.desk import Audience, JobDesk
+from medadv_desktop.gui.file_names import located, named
 from medadv_desktop.gui.messages import Notices
 from medadv_desktop.gui.opening import Answer, ScanState, scan_paths
 from medadv_desktop.gui.recent import RecentPaths
@@ -79,7 +80,7 @@ class Opener(QObject):
             return
         wish = self._wishes.pop(0)
         opened, refused = self._studies.studies, self._studies.unreadable
-        names = ", ".join(p.name or str(p) for p in wish.paths[:3])
+        names = ", ".join(named(p) for p in wish.paths[:3])
         if len(wish.paths) > 3:
             names = self.tr("{names} and %n more", None, len(wish.paths) - 3).format(names=names)
         shown: list[Instance] = []
@@ -118,10 +119,10 @@ class Opener(QObject):
         refused = [a for a in answers if isinstance(a, Unreadable) and not isinstance(a, NonImage)]
         # Whoever names a file wants to know of it, even if it is no image at all.
         missed = [u for u in refused if not u.skipped or u.path in asked]
-        lines = [f"{u.path}: {u.reason}" for u in missed]
+        lines = [f"{located(u.path)}: {u.reason}" for u in missed]
         self._notices.add_list(self.tr("%n file(s) could not be opened", None, len(lines)), lines)
         if not state.found and not missed and not objects:
-            names = ", ".join(str(p) for p in wish.paths)
+            names = ", ".join(located(p) for p in wish.paths)
             text = self.tr("No images were found in {paths}").format(paths=names)
             self._notices.add(text, Level.WARNING, _listed(refused))
         self._remember(wish, bool(state.found or objects), {u.path for u in missed})
@@ -144,4 +145,4 @@ class Opener(QObject):
 
 
 def _listed(files: Iterable[Unreadable]) -> str:
-    return "\n".join(f"{u.path}: {u.reason}" for u in files)
+    return "\n".join(f"{located(u.path)}: {u.reason}" for u in files)

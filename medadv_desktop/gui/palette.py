@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtGui import QAction, QIcon, QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
     QDialogButtonBox,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QTreeWidget,
     QTreeWidgetItem,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from medadv_desktop.gui.actions import keys_of, plain_text
 from medadv_desktop.gui.theme import MEDIUM
+from medadv_desktop.gui.viewers.keys import viewer_keys
 
 _ACTION = Qt.ItemDataRole.UserRole
 _PASSED_ON = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
@@ -99,45 +99,50 @@ class CommandPalette(QDialog):
 
 
 class ShortcutSheet(QDialog):
-    """Every action with its keys, by menu."""
+    """Every action with its keys, by menu, then what keys and mouse do in the viewers."""
 
     def __init__(self, groups: dict[str, list[QAction]], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._actions = len(groups)
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.list = _action_list(self.tr("All actions and their keys"))
         self.list.setHeaderLabels([self.tr("Action"), self.tr("Keys")])
+        blank = QPixmap(16, 16)  # so that all texts begin in one place
+        blank.fill(Qt.GlobalColor.transparent)
         for title, actions in groups.items():
-            group = QTreeWidgetItem([title])
-            bold = group.font(0)
-            bold.setBold(True)
-            group.setFont(0, bold)
-            group.setFlags(Qt.ItemFlag.ItemIsEnabled)
-            self.list.addTopLevelItem(group)
+            group = self._add_group(title)
             for action in actions:
                 item = QTreeWidgetItem([plain_text(action), keys_of(action)])
-                item.setIcon(0, action.icon())
+                item.setIcon(0, QIcon(blank) if action.icon().isNull() else action.icon())
                 item.setToolTip(0, action.statusTip() or action.toolTip())
                 group.addChild(item)
+        for title, rows in viewer_keys().items():
+            group = self._add_group(title)
+            for row in rows:
+                item = QTreeWidgetItem(row)
+                item.setIcon(0, QIcon(blank))
+                group.addChild(item)
         self.list.expandAll()
-        hint = QLabel(
-            self.tr(
-                "In a viewer: wheel for frames, drag for the window, middle drag to pan, "
-                "right drag to zoom, double click to fit."
-            )
-        )
-        hint.setWordWrap(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(self.list)
-        layout.addWidget(hint)
         layout.addWidget(buttons)
-        self.resize(540, 620)
+        self.resize(600, 640)
+
+    def _add_group(self, title: str) -> QTreeWidgetItem:
+        group = QTreeWidgetItem([title])
+        bold = group.font(0)
+        bold.setBold(True)
+        group.setFont(0, bold)
+        group.setFlags(Qt.ItemFlag.ItemIsEnabled)
+        self.list.addTopLevelItem(group)
+        return group
 
     def texts(self) -> tuple[str, ...]:
         """The actions listed."""
-        groups = (self.list.topLevelItem(i) for i in range(self.list.topLevelItemCount()))
+        groups = (self.list.topLevelItem(i) for i in range(self._actions))
         return tuple(g.child(i).text(0) for g in groups for i in range(g.childCount()))
 
 

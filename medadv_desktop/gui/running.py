@@ -6,10 +6,12 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
 from medadv_desktop.errors import MedAdvError
+from medadv_desktop.gui.file_names import located
 from medadv_desktop.jobs import CancelToken, Emit, Event, JobCancelled, Message, Partial, Progress
 
 MOST_UPDATES_PER_SECOND = 15
@@ -42,7 +44,8 @@ class Failure:
 
     @property
     def text(self) -> str:
-        head = f"{self.subject}: {self.reason}" if self.subject else self.reason
+        subject = located(self.subject) if Path(self.subject).is_absolute() else self.subject
+        head = f"{subject}: {self.reason}" if subject else self.reason
         return f"{head}. {self.remedy}." if self.remedy else f"{head}."
 
 

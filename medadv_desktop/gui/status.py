@@ -46,6 +46,7 @@ class StatusBar(QStatusBar):
         bench.controller.engine_changed.connect(self._show_engine)
         for changed in (bench.jobs.added, bench.jobs.changed):
             changed.connect(self._show_job)
+        bench.controller.names.changed.connect(self._show_job)
         self._show_engine()
 
     def _choose(self) -> None:
@@ -95,7 +96,7 @@ class StatusBar(QStatusBar):
         if job.progress.total:
             self.busy.setValue(round(1000 * job.progress.done / job.progress.total))
         text = self.tr("{title} (stopping…)") if job.cancelling else "{title}"
-        full = text.format(title=job.title)
+        full = self._bench.controller.names.text(text.format(title=job.title))
         middle = Qt.TextElideMode.ElideMiddle
         self.job.setText(self.job.fontMetrics().elidedText(full, middle, self.job.width()))
         self.job.setToolTip(full)

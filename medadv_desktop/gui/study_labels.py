@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, QDate, QLocale
 
-from medadv_desktop.gui.state.privacy import Privacy
+from medadv_desktop.gui.file_names import FileNames
 from medadv_desktop.gui.study_nodes import Kind, Node
 from medadv_desktop.imaging.frame import Instance, NonImage, Unreadable
 
@@ -19,8 +19,8 @@ class StudyLabels:
     Profile (PS3.15) takes out of a header: names, dates, and the descriptions that were typed in.
     """
 
-    def __init__(self, privacy: Privacy) -> None:
-        self._privacy = privacy
+    def __init__(self, names: FileNames) -> None:
+        self._names = names
 
     def text(self, node: Node) -> str:
         """What a row shows; two lines beside a tile."""
@@ -33,14 +33,15 @@ class StudyLabels:
             first, last = value.start + 1, value.start + len(value.values)
             return f"{QLocale().toString(first)} – {QLocale().toString(last)}"
         if node.kind is Kind.INSTANCE:
-            return f"{value.path.name}\n{_size(value)}"
+            return f"{self._image(node)}\n{_size(value)}"
         if node.kind is Kind.FRAME:
             return _tr("Frame {number}").format(number=value + 1)
         if node.kind is Kind.OBJECT:
-            return f"{value.description}: {value.path.name}"
+            masked = self._names.masked
+            return value.description if masked else f"{value.description}: {value.path.name}"
         if node.kind is Kind.REFUSED:
             return _tr("Not opened ({count})").format(count=len(value))
-        return f"{value.path.name}: {value.reason}"
+        return f"{self._names.name(value.path)}: {self._names.quoted(value.reason)}"
 
     def spoken(self, node: Node) -> str:
         """The row for a screen reader."""
@@ -52,39 +53,41 @@ class StudyLabels:
         value = node.value
         if isinstance(value, Instance):
             return _lines(
-                str(value.path),
+                self._names.location(value.path),
                 _size(value),
                 value.photometric,
                 value.provenance.transfer_syntax,
                 *value.notes,
             )
         if isinstance(value, NonImage):
-            return _lines(str(value.path), value.description, _tr("Its tags can be read."))
+            file = self._names.location(value.path)
+            readable = _tr("Its tags can be read.")
+            return _lines(file if file != value.description else "", value.description, readable)
         if isinstance(value, Unreadable):
-            return _lines(str(value.path), value.reason)
+            return _lines(self._names.location(value.path), self._names.quoted(value.reason))
         if node.kind is Kind.STUDY:
             return _lines(self._study(node), self._hidden(value), value.uid)
         if node.kind is Kind.SERIES:
             step = value.spacing_mm
             spacing = _tr("{0} mm between planes").format(f"{step:.4g}") if step else ""
             first = value.instances[0]
-            name = str(first.path) if len(value.instances) == 1 else ""
+            name = self._names.location(first.path) if len(value.instances) == 1 else ""
             return _lines(self._series(node), name, _extent(first), spacing, *value.notes)
         if node.kind is Kind.REFUSED:
             return _tr("Files that were looked at and not taken, each with its reason")
         return self.text(node)
 
     def _hidden(self, study: object) -> str:
-        if not self._privacy.masked or not _is_dicom(study):
+        if not self._names.masked or not _is_dicom(study):
             return ""
         return _tr("Patient data is hidden: View, Show patient data")
 
     def _study(self, node: Node) -> str:
         study = node.value
-        if not _is_dicom(study):
+        if not _is_dicom(study) and self._names.may_be_seen(study.description):
             return study.description or _tr("Study")
         kinds = dict.fromkeys(s.modality for s in study.series if s.modality)
-        if self._privacy.masked:
+        if self._names.masked:
             name = _tr("Study {number}").format(number=node.row + 1)
             return " · ".join((name, ", ".join(kinds))) if kinds else name
         patient = study.patient
@@ -94,10 +97,19 @@ class StudyLabels:
             number=node.row + 1
         )
 
+    def _image(self, node: Node) -> str:
+        """A file by its name, or by its place among those of its series."""
+        instance: Instance = node.value
+        if not (self._names.masked and instance.provenance.study_instance_uid):
+            return self._names.name(instance.path)
+        page = node.above(Kind.PAGE)
+        number = node.row + 1 + (page.value.start if page is not None else 0)
+        return _tr("Image {number}").format(number=QLocale().toString(number))
+
     def _series(self, node: Node) -> str:
         series = node.value
         first = series.instances[0]
-        hidden = self._privacy.masked and bool(first.provenance.study_instance_uid)
+        hidden = self._names.masked and bool(first.provenance.study_instance_uid)
         hidden = hidden and series.description != ADVERSARIAL
         description = "" if hidden else series.description
         number = "" if series.number is None else f"{series.number}"

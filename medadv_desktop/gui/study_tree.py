@@ -16,7 +16,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QIcon, QPixmap
 
 from medadv_desktop.gui import icons
-from medadv_desktop.gui.state.privacy import Privacy
+from medadv_desktop.gui.file_names import FileNames
 from medadv_desktop.gui.state.studies import Position, StudyList
 from medadv_desktop.gui.study_labels import StudyLabels
 from medadv_desktop.gui.study_nodes import Kind, Node, Wanted
@@ -43,12 +43,12 @@ class StudyTree(QAbstractItemModel):
         studies: StudyList,
         thumbnails: Thumbnails,
         theme: Theme,
-        privacy: Privacy,
+        names: FileNames,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._studies, self._thumbnails, self._theme = studies, thumbnails, theme
-        self._labels = StudyLabels(privacy)
+        self._labels = StudyLabels(names)
         self.ratio = 1.0
         self.following = False
         self._by_path: dict[Path, Node] = {}
@@ -58,7 +58,7 @@ class StudyTree(QAbstractItemModel):
         studies.changed.connect(self._take_over)
         thumbnails.ready.connect(self._tile_ready)
         theme.changed.connect(self._all_changed)
-        privacy.changed.connect(self._all_changed)
+        names.changed.connect(self._all_changed)
 
     # ------------------------------------------------------------------ the model's interface
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from medadv_desktop.gui.background import Urgency
 from medadv_desktop.gui.desk import Audience, JobDesk
+from medadv_desktop.gui.file_names import named
 from medadv_desktop.gui.running import Failure
 from medadv_desktop.gui.state.privacy import Privacy
 from medadv_desktop.gui.state.studies import StudyList
@@ -96,7 +97,7 @@ class TagReader(QObject):
             if self._job == job_id:
                 self._job = None
 
-        doing = self.tr("Reading the tags of {file}").format(file=path.name)
+        doing = self.tr("Reading the tags of {file}").format(file=named(path))
         audience = Audience(doing, done, failed=failed, ended=ended)
         job_id = self._desk.read(read, Urgency.FRAME, audience)
         self._job = job_id

@@ -280,6 +280,14 @@ QPushButton[primary="true"] {{ background: {accent}; color: {accent_text}; borde
 QPushButton[primary="true"]:hover {{ background: {accent}; border: 1px solid {text}; }}
 QPushButton[primary="true"]:focus {{ border: 2px solid {text}; }}
 QPushButton[primary="true"]:disabled {{ background: {raised}; color: {muted}; }}
+QCheckBox::indicator:unchecked, QAbstractItemView::indicator:unchecked {{
+    border: 1px solid {muted}; border-radius: 2px; background: {base}; }}
+QRadioButton::indicator:unchecked {{ border: 1px solid {muted}; border-radius: 7px;
+    background: {base}; }}
+QRadioButton::indicator:checked:enabled {{ border: 1px solid {accent}; border-radius: 7px;
+    background: qradialgradient(cx: 0.5, cy: 0.5, radius: 0.5, fx: 0.5, fy: 0.5, stop: 0 {accent},
+    stop: 0.5 {accent}, stop: 0.6 {base}, stop: 1 {base}); }}
+QCheckBox::indicator:unchecked:disabled {{ border-color: {border}; }}
 QLabel[role="muted"] {{ color: {muted}; }}
 QLabel[role="danger"] {{ color: {danger}; }}
 QLabel[role="warning"] {{ color: {warning}; }}

@@ -26,13 +26,6 @@ def _no_frame(window: MainWindow) -> str:
     return "" if window.bench.case.frame is not None else tr("No image is open")
 
 
-def _no_window(window: MainWindow) -> str:
-    frame = window.bench.case.frame
-    if frame is None:
-        return tr("No image is open")
-    return tr("Colour is shown as it is stored") if frame.is_color else ""
-
-
 def _single(window: MainWindow) -> str:
     return "" if _view(window).cine.count > 1 else tr("There is a single frame")
 
@@ -101,7 +94,7 @@ WINDOW_ACTIONS = (
         QT_TRANSLATE_NOOP("Actions", "Windows of the file, of its modality and your own"),
         "presets",
         ("Alt+W",),
-        _no_window,
+        _no_frame,
     ),
     ActionSpec(
         "window-percentile",
@@ -112,7 +105,7 @@ WINDOW_ACTIONS = (
         QT_TRANSLATE_NOOP("Actions", "From the 1st to the 99th percentile of the image"),
         "histogram",
         ("Ctrl+Shift+A",),
-        _no_window,
+        _no_frame,
         _is_policy(Percentile()),
     ),
     ActionSpec(
@@ -124,8 +117,19 @@ WINDOW_ACTIONS = (
         QT_TRANSLATE_NOOP("Actions", "From the smallest to the largest value of the image"),
         "window-level",
         ("Ctrl+Shift+M",),
-        _no_window,
+        _no_frame,
         _is_policy(MinMax()),
+    ),
+    ActionSpec(
+        "input-steps",
+        QT_TRANSLATE_NOOP("Actions", "How the model &gets the image…"),
+        VIEW,
+        1,
+        lambda w: _view(w).input_steps_wanted.emit(),
+        QT_TRANSLATE_NOOP("Actions", "Window, size, crop and channels of its input, as numbers"),
+        "info",
+        ("Alt+G",),
+        _no_frame,
     ),
 )
 

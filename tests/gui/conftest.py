@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -18,6 +19,7 @@ import shiboken6
 from PIL import Image
 from PySide6.QtCore import QCoreApplication, QEvent, QThread, QTimer
 from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from medadv_desktop.attacks.attack import AttackPreview
 from medadv_desktop.audit.requests import (
@@ -38,12 +40,14 @@ from medadv_desktop.errors import ModelError
 from medadv_desktop.gui import controller as controller_module
 from medadv_desktop.gui.application import Session, make_application, make_session, open_settings
 from medadv_desktop.gui.bridge import ComputeBridge
+from medadv_desktop.gui.state import dataset_library
 from medadv_desktop.jobs import CancelToken, Emit, Partial, Progress
 from medadv_desktop.models.card import ModelCard, Preprocessing
 from medadv_desktop.models.input_plan import plan_input
 from medadv_desktop.models.library import LibraryEntry
 
 SIDE = 32
+_PATIENCE_MS = 50_000
 
 
 def make_card(name: str, task: str = "single-label") -> ModelCard:
@@ -199,6 +203,14 @@ def _threads_and_timers() -> list[QThread | QTimer]:
 
 
 @pytest.fixture
+def qtbot(qtbot: QtBot) -> QtBot:
+    """Waits ten times as long as usual: a busy machine makes a test slow, not fail."""
+    for wait in ("waitUntil", "waitSignal"):
+        setattr(qtbot, wait, partial(getattr(qtbot, wait), timeout=_PATIENCE_MS))
+    return qtbot
+
+
+@pytest.fixture
 def engine() -> FakeEngine:
     return FakeEngine()
 
@@ -212,6 +224,7 @@ def settings_path(tmp_path: Path) -> Path:
 def models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[LibraryEntry, ...]:
     entries = tuple(LibraryEntry(c, tmp_path / f"{c.id}.toml", True) for c in CARDS.values())
     monkeypatch.setattr(controller_module, "library", lambda: entries)
+    monkeypatch.setattr(dataset_library, "library_path", lambda: tmp_path / "datasets.json")
     return entries
 
 
@@ -248,7 +261,7 @@ def close_session(qtbot, session: Session) -> None:
         return
     controller = session.bench.controller
     if session.window.isVisible():
-        with qtbot.waitSignal(controller.stopped, timeout=5000):
+        with qtbot.waitSignal(controller.stopped):
             session.window.close()
     else:
         qtbot.waitUntil(lambda: controller.wait(0))
@@ -286,9 +299,14 @@ def opened(qtbot, session: Session, scan: Path) -> Session:
 
 
 class Gaps:
-    """The longest time between two turns of the event loop, by a 10 ms timer."""
+    """The longest time between two turns of the event loop, by a 10 ms timer.
 
-    def __init__(self) -> None:
+    Args:
+        clock: what measures it, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
         self.longest = 0.0
         self._last = 0.0
         self._timer = QTimer()
@@ -296,7 +314,7 @@ class Gaps:
         self._timer.timeout.connect(self._tick)
 
     def __enter__(self) -> Gaps:
-        self._last = time.perf_counter()
+        self._last = self._clock()
         self._timer.start()
         return self
 
@@ -305,6 +323,6 @@ class Gaps:
         self._timer.stop()
 
     def _tick(self) -> None:
-        now = time.perf_counter()
+        now = self._clock()
         self.longest = max(self.longest, now - self._last)
         self._last = now

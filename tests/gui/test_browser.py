@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydicom.uid import generate_uid
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QLocale, QModelIndex, Qt
 
 from medadv_desktop.gui.opening import Collection
 from medadv_desktop.gui.study_nodes import Kind, Node
@@ -106,7 +106,9 @@ def test_that_an_object_without_pixels_stands_in_its_study_and_is_no_error(qtbot
     wait_until_open(qtbot, session)
     (item,) = nodes(session, Kind.OBJECT)
     assert item.parent.kind is Kind.STUDY
-    assert text(session, item).endswith("report.dcm")
+    assert text(session, item) == "Basic Text SR"
+    session.bench.controller.privacy.set_masked(False)
+    assert text(session, item) == "Basic Text SR: report.dcm"
     assert not nodes(session, Kind.REFUSED)
     assert not session.bench.controller.notices.notices
 
@@ -146,6 +148,7 @@ def test_that_what_comes_later_takes_its_place_in_the_series_and_the_mark_stays(
     late.mkdir()
     for name in ("IM1", "IM4"):
         (study / name).rename(late / name)
+    session.bench.controller.privacy.set_masked(False)
     session.bench.controller.open_paths([study])
     wait_until_open(qtbot, session)
     browser = session.window.docks["browser"].widget()
@@ -207,7 +210,10 @@ def test_that_a_large_series_is_listed_by_pages_that_are_made_when_they_are_open
     last = studies.studies[0].series[0].instances[-1]
     place = studies.place_of(last)
     assert (place.study, place.series, place.instance) == (0, 0, 999)
-    assert tree.index_of(series.children[-1].children[-1]).data().startswith(last.path.name)
+    row = tree.index_of(series.children[-1].children[-1])
+    assert row.data() == f"Image {QLocale().toString(1000)}\n8 × 8, 12 bit"
+    session.bench.controller.privacy.set_masked(False)
+    assert row.data().startswith(last.path.name)
 
 
 def test_that_only_what_changed_is_grouped_again():

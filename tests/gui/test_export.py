@@ -10,7 +10,7 @@ import pydicom
 import pytest
 from pydicom.uid import generate_uid
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QLabel
 
 from medadv_desktop.audit.requests import RecheckRequest, RecheckResult, Request
 from medadv_desktop.gui.export_dialogs import DicomDialog, PictureDialog, picture_of
@@ -137,6 +137,10 @@ def test_that_the_dialog_says_what_leaving_out_mark_or_masking_means(qtbot, atta
     assert "patient's name" in dialog.consequence.text()
     dialog.burn_in.setChecked(False)
     assert "Without the mark" in dialog.consequence.text()
+    dialog.show()
+    qtbot.waitExposed(dialog)
+    for label in dialog.findChildren(QLabel):
+        assert label.height() >= label.heightForWidth(label.width()), label.text()
     dialog.close()
 
 

@@ -111,7 +111,9 @@ def test_that_the_goals_offered_fit_the_task_and_name_the_classes(qtbot, opened,
     def goals() -> set[str]:
         return {attack.objective.itemData(i) for i in range(attack.objective.count())}
 
-    assert goals() == {"untargeted", "targeted"}
+    findings = {"flip-all", "flip", "hide", "insert"}
+    assert {"untargeted", "targeted"} <= goals()
+    assert not findings & goals()
     attack.objective.setCurrentIndex(attack.objective.findData("targeted"))
     attack.objective.activated.emit(attack.objective.currentIndex())
     editor = attack.goal.editor("target")
@@ -119,7 +121,8 @@ def test_that_the_goals_offered_fit_the_task_and_name_the_classes(qtbot, opened,
     editor.setCurrentIndex(1)
     assert opened.bench.case.objective == Targeted(target=1)
     controller.choose_model("chest")
-    assert goals() == {"untargeted", "flip-all", "flip", "hide", "insert"}
+    assert {"untargeted", *findings} <= goals()
+    assert "targeted" not in goals()
     attack.objective.setCurrentIndex(attack.objective.findData("flip"))
     attack.objective.activated.emit(attack.objective.currentIndex())
     assert attack.error.text()
@@ -197,7 +200,7 @@ def test_that_the_jobs_panel_shows_a_running_job_and_stops_it(qtbot, opened, eng
     engine.go.clear()
     jobs = panel(opened, "jobs")
     opened.bench.controller.run_attack()
-    assert engine.attacking.wait(2)
+    assert engine.attacking.wait(30)
     row = 0
     qtbot.waitUntil(lambda: jobs.table.index(row, STATE).data() == "running")
     assert jobs.table.index(row, TITLE).data() == "PGD on one.png"

@@ -43,7 +43,7 @@ def test_that_a_png_is_predicted_attacked_saved_and_looked_into(qtbot, real, tmp
     qtbot.waitUntil(lambda: case.features is not None, timeout=30_000)
     assert case.features.adversarial.shape == case.features.original.shape
     folder = tmp_path / "out"
-    controller.save_outcome(folder)
+    controller.exporter.save_outcome(folder)
     qtbot.waitUntil((folder / "result.json").exists)
     qtbot.waitUntil(lambda: not real.bench.jobs.busy)
 

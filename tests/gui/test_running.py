@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from medadv_desktop.errors import ImageError
-from medadv_desktop.gui.background import Background, Urgency
+from medadv_desktop.gui.background import THREADS, Background, Urgency
 from medadv_desktop.gui.running import MOST_UPDATES_PER_SECOND, Failure, JobSignals, run_job
 from medadv_desktop.gui.state.jobs import JobList, JobState
 from medadv_desktop.jobs import CancelToken, Message, Partial, Progress
@@ -107,8 +107,8 @@ def test_that_a_failure_keeps_the_words_of_the_error():
 def test_that_background_work_of_higher_urgency_overtakes(qtbot):
     background = Background()
     order = []
-    gates = [threading.Event(), threading.Event()]
-    for gate in gates:  # both threads are busy
+    gates = [threading.Event() for _ in range(THREADS)]
+    for gate in gates:  # all threads are busy
         background.submit(lambda *_, gate=gate: gate.wait(60), Urgency.SCAN)
     background.submit(lambda *_: order.append("thumbnail"), Urgency.THUMBNAIL)
     background.submit(lambda *_: order.append("frame"), Urgency.FRAME)
@@ -116,8 +116,9 @@ def test_that_background_work_of_higher_urgency_overtakes(qtbot):
     with qtbot.waitSignals([background.finished] * 3):
         gates[0].set()
     assert order == ["frame", "thumbnail"]
-    with qtbot.waitSignal(background.finished):
-        gates[1].set()
+    with qtbot.waitSignals([background.finished] * (THREADS - 1)):
+        for gate in gates[1:]:
+            gate.set()
     assert background.wait(1000)
 
 

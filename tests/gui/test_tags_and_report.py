@@ -144,6 +144,8 @@ def rows(panel) -> dict[str, tuple[str, str]]:
 
 def test_that_every_file_has_a_row_with_its_outcome_and_reason(qtbot, session, tags):
     panel = session.window.docks["import_report"].widget()
+    assert set(rows(panel)) == {"CT series 4, image 1", "Basic Text SR", "note.txt", "broken.png"}
+    session.bench.controller.privacy.set_masked(False)
     found = rows(panel)
     outcomes = {name: outcome for name, (outcome, _) in found.items()}
     assert outcomes == {

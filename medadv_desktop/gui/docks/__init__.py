@@ -22,6 +22,8 @@ NAMES = (
     "measurements",
     "planes",
     "tags",
+    "models",
+    "datasets",
     "import_report",
     "jobs",
     "log",

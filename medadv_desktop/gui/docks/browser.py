@@ -36,8 +36,8 @@ class BrowserPanel(QStackedWidget):
         super().__init__()
         self._studies, self._controller = bench.studies, bench.controller
         thumbnails = Thumbnails(bench.controller.background, self)
-        privacy = bench.controller.privacy
-        self.tree = StudyTree(bench.studies, thumbnails, bench.theme, privacy, self)
+        names = bench.controller.names
+        self.tree = StudyTree(bench.studies, thumbnails, bench.theme, names, self)
         self.view = QTreeView()
         self.view.setModel(self.tree)
         self.view.setHeaderHidden(True)

@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 from medadv_desktop.gui import icons
 from medadv_desktop.gui.asking import ask_where_to_write
 from medadv_desktop.gui.docks.spec import DockSpec, Workbench
+from medadv_desktop.gui.file_names import FileNames
 from medadv_desktop.gui.lists import dress
 from medadv_desktop.gui.state.imports import Imports
 from medadv_desktop.gui.theme import MEDIUM, SMALL, Theme
@@ -59,13 +60,14 @@ def outcome_of(answer: Instance | Unreadable) -> str:
 class ReportTable(QAbstractTableModel):
     """A row for each file; its words are found when it is looked at."""
 
-    def __init__(self, imports: Imports, theme: Theme) -> None:
+    def __init__(self, imports: Imports, theme: Theme, names: FileNames) -> None:
         super().__init__()
-        self._imports, self._theme = imports, theme
+        self._imports, self._theme, self._names = imports, theme, names
         self._count = len(imports.answers)
         self.row = functools.lru_cache(maxsize=2000)(self._row)
         imports.added.connect(self._add)
         imports.cleared.connect(self._clear)
+        names.changed.connect(self._rename)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else self._count
@@ -89,7 +91,8 @@ class ReportTable(QAbstractTableModel):
             return self._text(index.row(), column)
         if role == _ROLE.ToolTipRole:
             row = self.row(index.row())
-            return "\n".join(t for t in (row.file, row.reason, row.notes) if t)
+            file = self._names.location(Path(row.file))
+            return "\n".join(t for t in (file, *self._said(row)) if t)
         if role == _ROLE.ForegroundRole and column == OUTCOME:
             return self._theme.color(_COLORS[outcome_of(self.answer(index.row()))])
         return None
@@ -100,7 +103,7 @@ class ReportTable(QAbstractTableModel):
     def _text(self, number: int, column: int) -> str:
         row = self.row(number)
         if column == FILE:
-            return Path(row.file).name or row.file
+            return self._names.name(Path(row.file))
         if column == OUTCOME:
             return {
                 READ: self.tr("read"),
@@ -111,7 +114,24 @@ class ReportTable(QAbstractTableModel):
         if column == KIND:
             kind = ", ".join(t for t in (row.kind, row.transfer_syntax) if t)
             return f"{kind} × {row.frames}" if row.frames > 1 else kind
-        return row.reason or row.notes
+        return next(filter(None, self._said(row)), "")
+
+    def _said(self, row: Row) -> tuple[str, str]:
+        """Reason and notes; the latter name other files."""
+        notes = "" if self._names.masked else row.notes
+        if row.notes and self._names.masked:
+            notes = self.tr("Notes hidden with the patient data")
+        return self._names.quoted(row.reason), notes
+
+    def shown(self, number: int) -> str:
+        """What can be searched: what is in sight."""
+        answer = self.answer(number)
+        reason = answer.reason if isinstance(answer, Unreadable) else ""
+        return f"{self._names.location(answer.path)}\n{self._names.quoted(reason)}"
+
+    def _rename(self) -> None:
+        if self._count:
+            self.dataChanged.emit(self.index(0, 0), self.index(self._count - 1, 3))
 
     def _row(self, number: int) -> Row:
         from medadv_desktop.imaging.import_report import report_of
@@ -148,8 +168,7 @@ class _Filtered(QSortFilterProxyModel):
         answer = self._table.answer(source_row)
         if self._outcome and outcome_of(answer) != self._outcome:
             return False
-        reason = answer.reason if isinstance(answer, Unreadable) else ""
-        return not self._text or self._text in f"{answer.path}\n{reason}".casefold()
+        return not self._text or self._text in self._table.shown(source_row).casefold()
 
 
 class ReportPanel(QWidget):
@@ -158,7 +177,7 @@ class ReportPanel(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._bench, self._imports = bench, bench.controller.imports
-        self.table = ReportTable(self._imports, bench.theme)
+        self.table = ReportTable(self._imports, bench.theme, bench.controller.names)
         self.rows = _Filtered(self.table)
         self.view = QTableView()
         self.view.setModel(self.rows)

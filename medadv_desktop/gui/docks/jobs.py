@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from medadv_desktop.gui import icons
 from medadv_desktop.gui.docks.spec import DockSpec, Workbench
+from medadv_desktop.gui.file_names import FileNames
 from medadv_desktop.gui.lists import dress
 from medadv_desktop.gui.state.jobs import Job, JobList, JobState
 from medadv_desktop.gui.theme import MEDIUM, SMALL, Theme
@@ -83,13 +84,14 @@ def time_text(job: Job, now: float) -> str:
 class JobTable(QAbstractTableModel):
     """The jobs as rows, newest first."""
 
-    def __init__(self, jobs: JobList, theme: Theme) -> None:
+    def __init__(self, jobs: JobList, theme: Theme, names: FileNames) -> None:
         super().__init__()
-        self._jobs, self._theme = jobs, theme
+        self._jobs, self._theme, self._names = jobs, theme, names
         self._ids = [job.id for job in reversed(jobs.jobs)]
         jobs.added.connect(self._add)
         jobs.changed.connect(self._change)
         jobs.removed.connect(self._remove)
+        names.changed.connect(self._rename)
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self._ids)
@@ -115,7 +117,7 @@ class JobTable(QAbstractTableModel):
             return self._text(job, index.column())
         if role == Qt.ItemDataRole.ToolTipRole:
             lines = (job.title, state_text(job), job.note, time_text(job, self._jobs.clock()))
-            return "\n".join(line for line in lines if line)
+            return self._names.text("\n".join(line for line in lines if line))
         if role == Qt.ItemDataRole.ForegroundRole and index.column() == STATE:
             return self._theme.color(_STATES[job.state][1])
         if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == PROGRESS:
@@ -131,12 +133,16 @@ class JobTable(QAbstractTableModel):
 
     def _text(self, job: Job, column: int) -> str:
         if column == TITLE:
-            return job.title
+            return self._names.text(job.title)
         if column == STATE:
             return state_text(job)
         if column == TIME:
             return time_text(job, self._jobs.clock())
         return job.device if column == DEVICE else ""
+
+    def _rename(self) -> None:
+        for row in range(len(self._ids)):
+            self._changed(row)
 
     def _add(self, job_id: int) -> None:
         self.beginInsertRows(QModelIndex(), 0, 0)
@@ -199,7 +205,7 @@ class JobsPanel(QWidget):
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
         self._jobs, self._controller = bench.jobs, bench.controller
-        self.table = JobTable(bench.jobs, bench.theme)
+        self.table = JobTable(bench.jobs, bench.theme, bench.controller.names)
         self.view = QTableView()
         self.view.setModel(self.table)
         self.view.setAccessibleName(self.tr("Jobs"))

@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from medadv_desktop.gui import icons
 from medadv_desktop.gui.docks.spec import DockSpec, Workbench
+from medadv_desktop.gui.file_names import FileNames
 from medadv_desktop.gui.lists import dress
 from medadv_desktop.gui.state.log import KEPT_LINES, Level, LogLine, LogLines
 from medadv_desktop.gui.theme import MEDIUM, SMALL, Theme
@@ -39,13 +40,14 @@ _COLORS = {Level.INFO: "muted", Level.WARNING: "warning", Level.ERROR: "danger"}
 class LogTable(QAbstractTableModel):
     """The lines as rows: time and text."""
 
-    def __init__(self, log: LogLines, theme: Theme) -> None:
+    def __init__(self, log: LogLines, theme: Theme, names: FileNames) -> None:
         super().__init__()
-        self._log, self._theme = log, theme
+        self._log, self._theme, self._names = log, theme, names
         self._lines = list(log.lines)
         log.added.connect(self._add)
         log.cleared.connect(self._clear)
         theme.changed.connect(self._recolor)
+        names.changed.connect(self._recolor)
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = QModelIndex()) -> int:  # noqa: B008
         return 0 if parent.isValid() else len(self._lines)
@@ -59,11 +61,9 @@ class LogTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             if first:
                 return QLocale().toString(line.time.time(), QLocale.FormatType.LongFormat)[:8]
-            return " ".join(line.text.split())
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return line.plain()
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return line.plain()
+            return " ".join(self._names.text(line.text).split())
+        if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self._names.text(line.plain())
         if role == Qt.ItemDataRole.DecorationRole and first:
             return icons.icon(_ICONS[line.level], self._theme, _COLORS[line.level])
         if role == Qt.ItemDataRole.ForegroundRole and (first or line.level > Level.INFO):
@@ -118,8 +118,8 @@ class LogPanel(QWidget):
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__()
-        self._log = bench.log
-        self._table = LogTable(bench.log, bench.theme)
+        self._log, self._names = bench.log, bench.controller.names
+        self._table = LogTable(bench.log, bench.theme, bench.controller.names)
         self._rows = _FromLevel(self._table)
         self.view = QTableView()
         self.view.setModel(self._rows)
@@ -176,7 +176,8 @@ class LogPanel(QWidget):
         """The marked lines, or all that are shown, to the clipboard."""
         marked = [index.data(_LINE) for index in self.view.selectionModel().selectedRows()]
         lines = marked or list(self.shown())
-        QGuiApplication.clipboard().setText("".join(f"{line.plain()}\n" for line in lines))
+        text = "".join(f"{line.plain()}\n" for line in lines)
+        QGuiApplication.clipboard().setText(self._names.text(text))
 
     def _arrange(self) -> None:
         bar = QHBoxLayout()

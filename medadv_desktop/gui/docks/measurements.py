@@ -254,6 +254,7 @@ class _Tree(QTreeWidget):
         self.setFrameShape(QTreeWidget.Shape.NoFrame)
         self.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.header().setStretchLastSection(False)
+        self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
 
     def items(self) -> list[QTreeWidgetItem]:
         """All items, from top to bottom."""

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from medadv_desktop.gui import icons
 from medadv_desktop.gui.asking import ask_where_to_write
 from medadv_desktop.gui.docks.spec import DockSpec, Workbench
+from medadv_desktop.gui.file_names import named
 from medadv_desktop.gui.lists import dress
 from medadv_desktop.gui.privacy_bar import PrivacyButton
 from medadv_desktop.gui.tag_model import NAME, TAG, VALUE, VR, TagModel, row_text, without_private
@@ -183,8 +184,9 @@ class TagPanel(QWidget):
         if there and text:
             words = self.tr("No element matches “{text}”.").format(text=text)
         elif self._reader.problem:
-            file = self._reader.path.name if self._reader.path else ""
-            words = f"{file}: {self._reader.problem}."
+            words = self._reader.problem
+            if self._reader.path is not None:
+                words = self._bench.controller.names.text(f"{named(self._reader.path)}: {words}.")
         elif self._reader.path is None:
             words = self.tr("Open a DICOM file to read its tags.")
         else:

@@ -13,6 +13,7 @@ from medadv_desktop.audit.requests import (
     LoadedModel,
     PredictResult,
 )
+from medadv_desktop.gui.state.attack_trail import AttackTrail, Still
 from medadv_desktop.imaging.frame import Frame, Instance
 
 
@@ -27,9 +28,15 @@ class Case(QObject):
         model_changed, second_model_changed: the choice, or what is known of it, changed.
         attack_changed: attack, objective, labels or seed changed.
         prediction_changed, second_prediction_changed: clean predictions came or went.
-        preview_changed: the running attack shows its first sample, or no longer.
+        preview_changed: the running attack shows its first sample, or no longer; or another image
+            than the result is looked at (`still`), or no longer.
         outcome_changed: an attack's outcome came or went.
         features_changed: feature maps came or went.
+
+    Attributes:
+        trail: the way that the attack took.
+        still: what is looked at instead of the newest preview or the result: a step of the way, or
+            a budget that was tried.
     """
 
     frame_changed = Signal()
@@ -57,6 +64,8 @@ class Case(QObject):
         self.prediction: PredictResult | None = None
         self.second_prediction: PredictResult | None = None
         self.preview: AttackPreview | None = None
+        self.trail = AttackTrail(self)
+        self.still: Still | None = None
         self.outcome: AttackOutcome | None = None
         self.layer = ""
         self.features: FeatureResult | None = None
@@ -123,12 +132,28 @@ class Case(QObject):
 
     def set_preview(self, preview: AttackPreview | None) -> None:
         self.preview = preview
+        if preview is not None:
+            self.trail.add(preview)
+        else:
+            self.still = None
         self.preview_changed.emit()
+
+    def set_still(self, still: Still | None) -> None:
+        """Look at another image than the result, or with None at the result again."""
+        if still is not self.still:
+            self.still = still
+            self.preview_changed.emit()
+
+    def begin_attack(self) -> None:
+        """An attack is on its way: what was kept of the last one's way goes."""
+        self.set_still(None)
+        self.trail.clear()
 
     def set_outcome(self, outcome: AttackOutcome) -> None:
         """The attack is done; its preview has served."""
-        self.preview = None
+        self.preview = self.still = None
         self.outcome = outcome
+        self.trail.finish(outcome)
         self._clear_features()
         self.outcome_changed.emit()
 
@@ -153,8 +178,9 @@ class Case(QObject):
 
     def _clear_outcome(self) -> None:
         self._clear_features()
-        if self.preview is not None:
-            self.preview = None
+        self.trail.clear()
+        if self.preview is not None or self.still is not None:
+            self.preview = self.still = None
             self.preview_changed.emit()
         if self.outcome is not None:
             self.outcome = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from medadv_desktop.imaging.frame import Instance, Unreadable
+from medadv_desktop.imaging.frame import Instance, NonImage, Unreadable
 
 if TYPE_CHECKING:  # scanning imports the DICOM library, which the first paint does not wait for
     from medadv_desktop.imaging.series import Series, Study
@@ -98,6 +98,18 @@ class StudyList(QObject):
         if position != self._current:
             self._current = position
             self.current_changed.emit()
+
+    def find(self, path: Path) -> Instance | NonImage | None:
+        """What was opened from a file, None where nothing was, or it was closed."""
+        for study in self._studies:
+            for series in study.series:
+                row = self._order(series).rows.get(path)
+                if row is not None:
+                    return series.instances[row]
+            for item in study.non_images:
+                if item.path == path:
+                    return item
+        return None
 
     def place_of(self, instance: Instance) -> Place | None:
         """Where an instance stands, None once it was closed."""

@@ -49,6 +49,7 @@ class ViewState(QObject):
         overlays_changed: what is drawn over the images.
         frame_step: somebody asks for the frame that many further on.
         presets_wanted: somebody asks for the menu of window presets.
+        input_steps_wanted: somebody asks how the file becomes the model's input.
         fit_requested, one_to_one_requested: all viewers fit their image, or show one source pixel
             on one screen pixel.
 
@@ -80,6 +81,7 @@ class ViewState(QObject):
     tool_changed = Signal()
     overlays_changed = Signal()
     presets_wanted = Signal()
+    input_steps_wanted = Signal()
     frame_step = Signal(int)
     fit_requested = Signal()
     one_to_one_requested = Signal()

@@ -5,15 +5,20 @@ from __future__ import annotations
 from PySide6.QtWidgets import QWidget
 
 from medadv_desktop.gui.docks.spec import Workbench
+from medadv_desktop.gui.state.attack_trail import Still
 from medadv_desktop.gui.theme import font
 from medadv_desktop.gui.viewers.measured import statistics_on
 from medadv_desktop.gui.viewers.pane import ElidedLabel, Pane
 from medadv_desktop.gui.viewers.pictures import InputPicture
 from medadv_desktop.gui.viewers.probe import ProbeReading
 from medadv_desktop.gui.viewers.showing import adversarial_of, current_voi, plan_of
+from medadv_desktop.gui.viewers.trail_slider import TrailSlider
 from medadv_desktop.gui.viewers.wording import (
+    amount_255,
+    budget_text,
     input_text,
     measures,
+    number,
     size_text,
     translate,
     verdict_text,
@@ -28,6 +33,8 @@ class AdversarialPane(Pane):
         self.result = ElidedLabel()
         self.result.setFont(font("numbers"))
         self.foot.addWidget(self.result, 1)
+        self.trail = TrailSlider(bench)
+        self.foot.addWidget(self.trail, 1)
 
     def refresh(self) -> None:
         case, view = self.case, self.view
@@ -40,13 +47,31 @@ class AdversarialPane(Pane):
         voi = current_voi(case, view)
         self.canvas.set_picture(InputPicture(image, plan, case.frame, voi, view.invert))
         size = size_text(image.shape[1:])
-        if case.preview is not None:
+        if case.still is not None:
+            self._show_still(case.still, size)
+        elif case.preview is not None:
             step = self.tr("Step {0} of {1}").format(case.preview.step, case.preview.steps)
             self.set_caption(step, size, "adversarial")
             self.result.setText(self.tr("The attack is running"))
         elif case.outcome is not None:
             self.set_caption(verdict_text(case.outcome.attacked), size, "adversarial")
             self.result.setText(measures(case.outcome))
+
+    def _show_still(self, still: Still, size: str) -> None:
+        if still.tried is None:
+            step = self.tr("Step {0} of {1}").format(still.step, still.steps)
+            self.set_caption(step, size, "adversarial")
+            self.result.setText(self.tr("Only the result was predicted"))
+            return
+        tried = still.tried
+        verdict = self.tr("{0} at ε {1}").format(
+            verdict_text(tried.prediction), budget_text(tried.epsilon, still.norm)
+        )
+        self.set_caption(verdict, size, "adversarial")
+        reached = self.tr("Goal reached") if tried.success else self.tr("Goal not reached")
+        self.result.setText(
+            " · ".join((reached, f"‖δ‖∞ {amount_255(tried.linf)}", f"‖δ‖₂ {number(tried.l2)}"))
+        )
 
     def statistics(self, region: Region) -> RegionStatistics | None:
         return statistics_on(self.case, "adversarial", region)

@@ -54,9 +54,10 @@ _TEXT_FLAGS = {
 class ImageCanvas(QWidget):
     """Shows one picture in frame coordinates, linked with all others through the view state.
 
-    Left drag: window (pan, for colour), finely with Ctrl; or what the tool of the view draws; or a
-    measurement under the cursor. Middle drag, or left with Shift or Space: pan. Right drag: zoom.
-    Wheel: frames where there are several, else zoom; Ctrl and wheel: zoom. Double click: fit.
+    Left drag: window (of colour each channel's), finely with Ctrl; or what the tool of the view
+    draws; or a measurement under the cursor. Middle drag, or left with Shift or Space: pan. Right
+    drag: zoom. Wheel: frames where there are several, else zoom; Ctrl and wheel: zoom. Double
+    click: fit.
 
     Signals:
         notes_needed: place, size or point under study changed: corner texts may have to change.
@@ -236,14 +237,16 @@ class ImageCanvas(QWidget):
             self._paint_cross(painter, projection)
 
     def _paint_measurements(self, painter: QPainter, projection: Projection) -> None:
-        measured = self._view.measurements
-        for m in measured.on(frame_key(self._case.frame)):
+        measured, taken = self._view.measurements, []
+        here = measured.on(frame_key(self._case.frame))
+        for m in sorted(here, key=lambda m: m.id == measured.selected):
             chosen = m.id == measured.selected
             # All figures of the one selected; of the others a line, lest they hide the image.
             lines = self._figures(m) if chosen else self._figures(m)[:1]
-            marks.paint(painter, projection, m, lines, self._theme, chosen)
+            marks.paint(painter, projection, m, lines, self._theme, chosen, taken)
         if (draft := self._hand.draft) is not None:
-            marks.paint(painter, projection, draft, self._figures(draft), self._theme, True)
+            lines = self._figures(draft)
+            marks.paint(painter, projection, draft, lines, self._theme, True, taken)
 
     def _paint_outline(self, painter: QPainter, projection: Projection) -> None:
         if self._outline is None:
@@ -331,7 +334,7 @@ class ImageCanvas(QWidget):
             kind = "zoom"
         elif button is Qt.MouseButton.MiddleButton or pans:
             kind = "pan"
-        elif button is Qt.MouseButton.LeftButton and not self._case.frame.is_color:
+        elif button is Qt.MouseButton.LeftButton:
             kind = "window"
         else:
             kind = "pan"

@@ -75,9 +75,6 @@ class WindowBar(QWidget):
             layout.addWidget(label)
             layout.addWidget(field, 1)
         self._fields = (*self._labels, self.center, self.width_field, self.presets)
-        self._color_note = ElidedLabel(self.tr("Colour, shown as it is stored"))
-        self._color_note.setProperty("role", "muted")
-        layout.addWidget(self._color_note)
         layout.addStretch(0)
         layout.addWidget(self.presets)
         layout.addWidget(self.invert)
@@ -112,10 +109,9 @@ class WindowBar(QWidget):
 
     def _show(self) -> None:
         voi, frame = current_voi(self._case, self._view), self._case.frame
-        usable = voi is not None and not frame.is_color
+        usable = voi is not None
         for widget in self._fields:
             widget.setVisible(usable)
-        self._color_note.setVisible(not usable)
         self.reset.setEnabled(self._view.policy != FileVoi())
         self.invert.blockSignals(True)
         self.invert.setChecked(self._view.invert)
@@ -137,23 +133,28 @@ class WindowBar(QWidget):
         """Centre and width, or smallest and largest: short in sight, in words for whoever asks."""
         if self.ends.isChecked():
             texts = (
-                (self.tr("Min"), self.tr("Smallest value"), self.tr("Modality value of black")),
-                (self.tr("Max"), self.tr("Largest value"), self.tr("Modality value of white")),
+                (self.tr("Min"), self.tr("Smallest value"), self.tr("Value shown as black")),
+                (self.tr("Max"), self.tr("Largest value"), self.tr("Value shown as white")),
             )
         else:  # letters that radiologists know
             texts = (
-                ("C", self.tr("Window centre"), self.tr("Modality value shown as middle grey")),
+                ("C", self.tr("Window centre"), self.tr("Value shown as middle grey")),
                 (
                     "W",
                     self.tr("Window width"),
-                    self.tr("Span of modality values from black to white"),
+                    self.tr("Span of values from black to white"),
                 ),
             )
         fields = self.center, self.width_field
+        frame = self._case.frame
+        kind = self.tr("In modality values")
+        if frame is not None and frame.is_color:
+            kind = self.tr("In stored values, each channel alike: brightness and contrast")
         for (short, name, tip), label, field in zip(texts, self._labels, fields, strict=True):
             label.setText(short)
-            label.setToolTip(f"{name}: {tip}")
-            field.setToolTip(f"{name}: {tip}")
+            words = f"{name}: {tip}. {kind}"
+            label.setToolTip(words)
+            field.setToolTip(words)
             field.setAccessibleName(name)
 
     def _set(

@@ -97,7 +97,7 @@ class HistogramPlot(QWidget):
     def window(self) -> Window | None:
         """The window in force, None where there is none to be dragged."""
         voi, frame = current_voi(self._case, self._view), self._case.frame
-        return None if voi is None or frame is None or frame.is_color else as_window(voi)
+        return None if voi is None or frame is None else as_window(voi)
 
     # Places
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from medadv_desktop.gui.state.measurements import Measurement
@@ -61,8 +62,12 @@ def paint(
     lines: tuple[str, ...],
     theme: Theme,
     selected: bool,
+    taken: list[QRectF],
 ) -> None:
-    """The line, handles where it is selected, and its figures beside it."""
+    """The line, handles where it is selected, and its figures beside it.
+
+    `taken` are the places of figures that are painted already; these join them.
+    """
     shape = outline(measurement, projection)
     color = theme.color("measure")
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -81,7 +86,8 @@ def paint(
             painter.setPen(QPen(color, 1.3))
             painter.drawLine(end - QPointF(3, 3), end + QPointF(3, 3))
             painter.drawLine(end - QPointF(3, -3), end + QPointF(3, -3))
-    _paint_lines(painter, projection, shape.boundingRect(), lines, color)
+    if lines:
+        _paint_lines(painter, projection, shape.boundingRect(), lines, color, taken)
 
 
 def _paint_lines(
@@ -90,30 +96,46 @@ def _paint_lines(
     beside: QRectF,
     lines: tuple[str, ...],
     color: QColor,
+    taken: list[QRectF],
 ) -> None:
-    """The figures to the right of the shape, or where there is room for them."""
-    if not lines:
-        return
     painter.setFont(font("small"))
     text = "\n".join(lines)
     everywhere = QRectF(0, 0, 4000, 4000)
     flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
     box = painter.boundingRect(everywhere, flags, text).adjusted(-4, -1, 4, 1)
-    x, y = beside.right() + 8, beside.top()
-    if x + box.width() > projection.width - 2:
-        x = beside.left() - 8 - box.width()
-    if x < 2:  # neither beside it: below, or above
-        x = min(max(beside.left(), 2), max(projection.width - box.width() - 2, 2))
-        y = beside.bottom() + 6
-        if y + box.height() > projection.height:
-            y = beside.top() - 6 - box.height()
-    y = min(max(y, 2), max(projection.height - box.height() - 2, 2))
-    box.moveTo(x, y)
+    box = placed(box.size(), beside, QSizeF(projection.width, projection.height), taken)
+    taken.append(box)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(PLATE)
     painter.drawRoundedRect(box, 3, 3)
     painter.setPen(color)
     painter.drawText(box.adjusted(4, 1, 0, 0), flags, text)
+
+
+def placed(size: QSizeF, beside: QRectF, within: QSizeF, taken: Sequence[QRectF] = ()) -> QRectF:
+    """A box beside a shape: right, below, above or left of it.
+
+    The first of these that covers the least of the shape and of what is taken, once it is moved to
+    where all of it is in sight.
+    """
+    places = (
+        QPointF(beside.right() + 8, beside.top()),
+        QPointF(beside.left(), beside.bottom() + 6),
+        QPointF(beside.left(), beside.top() - 6 - size.height()),
+        QPointF(beside.left() - 8 - size.width(), beside.top()),
+    )
+    boxes = []
+    for place in places:
+        x = max(min(place.x(), within.width() - size.width() - 2), 2.0)
+        y = max(min(place.y(), within.height() - size.height() - 2), 2.0)
+        boxes.append(QRectF(QPointF(x, y), size))
+
+    def covered(box: QRectF) -> float:
+        shape = beside.adjusted(-4, -4, 4, 4)  # a line is covered as well
+        common = (box.intersected(other) for other in (shape, *taken))
+        return sum(part.width() * part.height() for part in common)
+
+    return min(boxes, key=covered)
 
 
 def _at(projection: Projection, row: float, column: float) -> QPointF:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QToolButton, QWidget
+from shiboken6 import isValid
 
 from medadv_desktop.gui.docks.spec import Workbench
+from medadv_desktop.gui.icons import bind_icon
 from medadv_desktop.gui.viewers.controls import WindowBar
+from medadv_desktop.gui.viewers.input_steps import InputStepsDialog
 from medadv_desktop.gui.viewers.measured import statistics_on
 from medadv_desktop.gui.viewers.overlays import patient_text
 from medadv_desktop.gui.viewers.pane import Pane, Segments
@@ -41,6 +44,15 @@ class OriginalPane(Pane):
         )
         self.which.chosen.connect(self._chosen)
         self.head.addWidget(self.which)
+        self.steps = QToolButton()
+        bind_icon(self.steps, "info", bench.theme)
+        self.steps.setAutoRaise(True)
+        self.steps.setToolTip(self.tr("How the file becomes the model's input, number by number"))
+        self.steps.setAccessibleName(self.tr("How the file becomes the model's input"))
+        self.steps.clicked.connect(lambda _: bench.view.input_steps_wanted.emit())
+        self.head.addWidget(self.steps)
+        bench.view.input_steps_wanted.connect(self.show_steps)
+        self._dialog: InputStepsDialog | None = None
         self.window_bar = WindowBar(bench)
         self.foot.addWidget(self.window_bar, 1)
         bench.view.original_view_changed.connect(self.mark_stale)
@@ -50,6 +62,7 @@ class OriginalPane(Pane):
         self.which.set_value(view.original_view)
         voi, frame = current_voi(case, view), case.frame
         self.which.setVisible(frame is not None)
+        self.steps.setVisible(frame is not None)
         self.window_bar.setVisible(frame is not None)
         if frame is None:
             self.canvas.set_picture(None, self.missing_frame())
@@ -71,6 +84,14 @@ class OriginalPane(Pane):
             else:
                 self.canvas.set_picture(InputPicture(image, plan, frame, voi, view.invert))
         self.set_caption(caption, details, "clean" if caption else "")
+
+    def show_steps(self) -> None:
+        """Show the numbers in a window of their own, once."""
+        if self._dialog is None or not isValid(self._dialog):
+            self._dialog = InputStepsDialog(self._bench, self.window())
+        self._dialog.show()
+        self._dialog.raise_()
+        self._dialog.activateWindow()
 
     def _tell(self, plan: InputPlan | None) -> None:
         """How the file became the model's input, number by number, on the button that shows it."""

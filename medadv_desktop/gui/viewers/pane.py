@@ -38,6 +38,7 @@ from medadv_desktop.gui.viewers.stack import StackBar
 from medadv_desktop.gui.viewers.wording import number
 from medadv_desktop.imaging.lookup import VoiLut
 from medadv_desktop.imaging.measuring import Region, RegionStatistics
+from medadv_desktop.imaging.windowing import FileVoi
 
 HEAD, FOOT = 30, 34
 _VALUES = ("top-right", "bottom-left", "bottom-right")
@@ -47,7 +48,8 @@ _KEPT_FIGURES = 200
 class Pane(QWidget):
     """A canvas with head and foot. Subclasses say in `refresh` what is shown.
 
-    Nothing is worked out while the pane is hidden.
+    Nothing is worked out while the pane is hidden, and once for all that changes in one turn of the
+    event loop: an attack that ends changes five things at once.
 
     Attributes:
         no_image: the sentence shown while nothing is open.
@@ -55,6 +57,7 @@ class Pane(QWidget):
     """
 
     plays = False
+    _refresh_wanted = Signal()
 
     def __init__(self, bench: Workbench, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -90,6 +93,8 @@ class Pane(QWidget):
         layout.addWidget(self.stack_bar)
         layout.addWidget(_bar(self.foot, FOOT))
         self.setAccessibleName(title)
+        # Queued, not a timer: posted calls come before the repaint that is posted meanwhile.
+        self._refresh_wanted.connect(self._refresh_soon, Qt.ConnectionType.QueuedConnection)
         self.canvas.notes_needed.connect(self._notes)
         self.view.overlays_changed.connect(self._notes)
         bench.controller.privacy.changed.connect(self._notes)
@@ -119,10 +124,10 @@ class Pane(QWidget):
         raise NotImplementedError
 
     def mark_stale(self) -> None:
-        """Refresh now if anybody sees it, else once somebody does."""
-        self._stale = True
-        if self.isVisible():
-            self._refresh_now()
+        """Refresh in a moment if anybody sees it, else once somebody does."""
+        if not self._stale:
+            self._stale = True
+            self._refresh_wanted.emit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -170,8 +175,8 @@ class Pane(QWidget):
 
     def window_note(self) -> str:
         voi = current_voi(self.case, self.view)
-        if voi is None or self.case.frame.is_color:
-            return ""
+        if voi is None or (self.case.frame.is_color and self.view.policy == FileVoi()):
+            return ""  # colour as it is stored needs no word
         name = policy_name(self.view.policy, self.case.frame)
         if isinstance(voi, VoiLut):
             return name
@@ -193,6 +198,10 @@ class Pane(QWidget):
             self._figures[measurement] = (f"{measurement.id}: {first}", *rest)
         return self._figures[measurement]
 
+    def _refresh_soon(self) -> None:
+        if self._stale and self.isVisible():
+            self._refresh_now()
+
     def _refresh_now(self) -> None:
         self._stale = False
         self._figures.clear()
@@ -200,8 +209,8 @@ class Pane(QWidget):
         self._notes()
 
     def _notes(self) -> None:
-        if not self.isVisible():
-            return
+        if self._stale or not self.isVisible():
+            return  # a refresh brings them along
         notes = self.corner_notes(reading_of(self._bench))
         # The upper left corner is the patient's, the others hold values.
         for overlay, corners in (("values", _VALUES), ("patient", ("top-left",))):

@@ -47,11 +47,10 @@ class Picture(Protocol):
 
 
 class SourcePicture:
-    """A source frame through the window, or table, of the screen; colour as it is stored."""
+    """A source frame through the window, or table, of the screen; of colour each channel."""
 
     def __init__(self, frame: Frame, voi: Voi, invert: bool = False) -> None:
-        self._frame, self._invert = frame, invert
-        self._voi = None if frame.is_color else voi
+        self._frame, self._voi, self._invert = frame, voi, invert
 
     @property
     def region(self) -> Region:
@@ -118,9 +117,6 @@ class SignedPicture:
 def input_table(plan: InputPlan, frame: Frame, voi: Voi, invert: bool) -> NDArray[np.uint8]:
     """Light for each of 65536 model-input values from 0 to 1, as `render` lights the source."""
     values = np.linspace(0, 1, _LEVELS)
-    if frame.is_color:
-        light = values * 255
-        return np.rint(255 - light if invert else light).astype(np.uint8)
     standing = 1 - values if plan.inverted else values
     light = apply_voi(plan.modality_of(standing), voi)
     turned = invert ^ is_inverted(frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,12 @@ if TYPE_CHECKING:  # volumes import the DICOM library, which the first paint doe
 
 PLANES = ("axial", "sagittal", "coronal")
 _GAP = 6
+_ARROWS = {
+    Qt.Key.Key_Left: (0, -1),
+    Qt.Key.Key_Right: (0, 1),
+    Qt.Key.Key_Up: (-1, 0),
+    Qt.Key.Key_Down: (1, 0),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +110,7 @@ def build(series: Series, token: CancelToken, emit: Emit) -> Built:
 class PlaneView(QWidget):
     """One plane, fitted, at its right aspect, with the cross-hair of all three.
 
-    Wheel and page keys go through the planes, a click or drag sets the point.
+    Wheel and page keys go through the planes; a click, a drag or Shift and arrows set the point.
 
     Signals:
         pointed: the point that was clicked on, in LPS millimetres.
@@ -126,7 +133,9 @@ class PlaneView(QWidget):
             "coronal": self.tr("Coronal"),
         }[plane]
         self.setAccessibleName(self.title)
-        self.setToolTip(self.tr("Click or drag: the point under study. Wheel: planes"))
+        self.setToolTip(
+            self.tr("Click, drag or Shift and arrows: the point under study. Wheel: planes")
+        )
         self.setMinimumSize(110, 90)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -200,7 +209,7 @@ class PlaneView(QWidget):
     def _paint_plane(self, painter: QPainter, frame: Frame, projection: Projection) -> None:
         key = (frame, self._view.policy, self._view.invert)
         if self._drawn != key:
-            voi = None if frame.is_color else voi_of(self._view.policy, frame)
+            voi = voi_of(self._view.policy, frame)
             self._image, self._drawn = to_image(render(frame, voi, self._view.invert)), key
         rows, columns = frame.shape
         corner = QPointF(projection.x(0), projection.y(0))
@@ -251,10 +260,25 @@ class PlaneView(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         way = {Qt.Key.Key_PageUp: -1, Qt.Key.Key_PageDown: 1}.get(event.key())
-        if way is None:
-            super().keyPressEvent(event)
-        else:
+        arrow = _ARROWS.get(event.key())
+        if way is not None:
             self.step(way)
+        elif arrow is not None and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._move_point(*arrow)
+        else:
+            super().keyPressEvent(event)
+
+    def _move_point(self, down: int, across: int) -> None:
+        """Put the point a pixel of the plane further, from middle to middle."""
+        frame = self.frame()
+        place = place_at(frame, self._point) if frame is not None else None
+        if place is None:
+            return
+        rows, columns = frame.shape
+        row = min(max(math.floor(place[0]) + down + 0.5, 0.5), rows - 0.5)
+        column = min(max(math.floor(place[1]) + across + 0.5, 0.5), columns - 0.5)
+        if (point := point_at(frame, (row, column))) is not None:
+            self.pointed.emit(point)
 
     def _kind(self) -> Plane:
         from medadv_desktop.imaging.volumes import Plane
@@ -386,7 +410,7 @@ class PlanesPanel(QWidget):
     def _failed(self, job_id: int, failure: Failure) -> None:
         if job_id == self._job:
             self._job = None
-            self._refresh(failure.text)
+            self._refresh(self._bench.controller.names.text(failure.text))
 
     def _cancelled(self, job_id: int) -> None:
         if job_id == self._job:

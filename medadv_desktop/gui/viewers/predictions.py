@@ -11,7 +11,15 @@ from medadv_desktop.gui.theme import MEDIUM, SMALL, TINY, font
 from medadv_desktop.gui.viewers.bars import ProbabilityBars, sections_of
 from medadv_desktop.gui.viewers.pane import ElidedLabel, SeriesDot
 from medadv_desktop.gui.viewers.showing import clean_of
-from medadv_desktop.gui.viewers.wording import headline, measures, reference_text, verdict_text
+from medadv_desktop.gui.viewers.wording import (
+    amount_255,
+    headline,
+    measures,
+    number,
+    reference_text,
+    tried_headline,
+    verdict_text,
+)
 
 
 class PredictionPanel(QWidget):
@@ -57,6 +65,7 @@ class PredictionPanel(QWidget):
             self._case.prediction_changed,
             self._case.second_prediction_changed,
             self._case.outcome_changed,
+            self._case.preview_changed,
             bench.controller.ready_to_attack_changed,
             bench.jobs.busy_changed,
         ):
@@ -84,14 +93,23 @@ class PredictionPanel(QWidget):
         second_clean = (outcome.second_clean if outcome else None) or second
         attacked = outcome.attacked if outcome else None
         second_attacked = outcome.second_attacked if outcome else None
+        tried = case.still.tried if case.still is not None else None
+        if tried is not None:
+            attacked, second_attacked = tried.prediction, None
         sections = sections_of(clean, attacked, second_clean, second_attacked, case.labels)
         second_name = second_clean.card.name if second_clean else ""
         self.bars.set_sections(sections, second_name)
         self.legend.show_series(attacked is not None, second_name)
-        if outcome is not None:
+        if tried is not None:
+            self._say(tried_headline(tried, clean), "warning" if tried.success else "success")
+            self.measures.setText(f"‖δ‖∞ {amount_255(tried.linf)} · ‖δ‖₂ {number(tried.l2)}")
+            self.reference.setText(self.tr("A budget that was tried, not the result."))
+        elif outcome is not None:
             self._say(headline(outcome), "warning" if outcome.success else "success")
             self.measures.setText(measures(outcome))
             self.reference.setText(reference_text(outcome))
+            if case.still is not None:
+                self.reference.setText(self.tr("The result; steps before it were not predicted."))
         else:
             self._say(self.tr("Clean image: {0}").format(verdict_text(clean)), "")
             running = self._bench.controller.attacking

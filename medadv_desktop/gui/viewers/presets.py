@@ -33,6 +33,8 @@ def file_policies(frame: Frame) -> tuple[tuple[str, WindowPolicy], ...]:
     A name that the file gives twice stands for its first; the others are taken as they are.
     """
     choices = frame.voi_choices
+    if not choices and frame.is_color:
+        return ((translate("Viewers", "As it is stored"), FileVoi()),)
     if not choices:
         return ((translate("Viewers", "Automatic"), FileVoi()),)
     result: list[tuple[str, WindowPolicy]] = []
@@ -81,17 +83,23 @@ class PresetMenu(QMenu):
         """Show what there is for the frame, the choice in force marked."""
         self.clear()
         frame = self._case.frame
-        if frame is None or frame.is_color:
-            self.addAction(self.tr("Colour is shown as it is stored")).setEnabled(False)
+        if frame is None:
+            self.addAction(self.tr("No image is open")).setEnabled(False)
             return
         own = self._own()
         group = QActionGroup(self)
         numbers = iter("123456789")
         self.addSection(self.tr("Of the file"))
         self._offer(file_policies(frame), group, numbers)
-        self.addSection(frame.provenance.modality or self.tr("Presets"))
         presets = presets_for(frame.provenance.modality, own)
-        self._offer([(policy_name(p, frame), p) for p in presets], group, numbers)
+        # One's own come before the common ones, so that a digit chooses them.
+        for title, wanted in (
+            (self.tr("Your own"), [p for p in presets if p in own]),
+            (frame.provenance.modality or self.tr("Presets"), [p for p in presets if p not in own]),
+        ):
+            if wanted:
+                self.addSection(title)
+                self._offer([(policy_name(p, frame), p) for p in wanted], group, numbers)
         self.addSeparator()
         save = self.addAction(self.tr("&Keep this window as a preset…"), self._ask_for_name)
         save.setEnabled(not isinstance(current_voi(self._case, self._view), VoiLut))

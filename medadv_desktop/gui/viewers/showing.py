@@ -100,7 +100,9 @@ def original_of(case: Case) -> Image | None:
 
 
 def adversarial_of(case: Case) -> Image | None:
-    """The model input after the attack, or as far as it is while it runs."""
+    """The model input after the attack, or as far as it is while it runs; or what is looked at."""
+    if case.still is not None:
+        return case.still.adversarial
     if case.preview is not None:
         return case.preview.adversarial
     return case.outcome.adversarial if case.outcome is not None else None

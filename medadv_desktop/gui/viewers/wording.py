@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
+from medadv_desktop.audit.budget_search import BudgetTry
 from medadv_desktop.audit.requests import AttackOutcome, Prediction
 from medadv_desktop.gui.viewers.probe import ProbeReading
 
@@ -35,6 +36,13 @@ def probability(value: float) -> str:
 def amount_255(value: float, *, sign: bool = False) -> str:
     """A grey-scale difference as n/255."""
     return f"{number(value * 255, 1, sign=sign)}/255"
+
+
+def budget_text(value: float, norm: str = "linf") -> str:
+    """A budget ε: of the largest change as n/255, else as the number that it is."""
+    if norm == "linf":
+        return f"{number(value * 255, 2)}/255"
+    return number(value, 2 if value >= 0.1 else 4)
 
 
 def size_text(size: Sequence[int]) -> str:
@@ -71,12 +79,7 @@ def flips(before: Prediction, after: Prediction) -> tuple[int, ...]:
 def headline(outcome: AttackOutcome) -> str:
     """Whether it succeeded and what it changed, one sentence."""
     clean, attacked = outcome.clean, outcome.attacked
-    if clean.card.multi_label:
-        change = _findings_change(clean, attacked)
-    elif clean.decided == attacked.decided:
-        change = translate("Viewers", "still {0}").format(names_text(attacked))
-    else:
-        change = f"{names_text(clean)} → {names_text(attacked)}"
+    change = _change(clean, attacked)
     if outcome.success and outcome.steps == 0:
         text = translate("Viewers", "Goal already met without an attack: {0}")
         return text.format(names_text(clean))
@@ -86,6 +89,16 @@ def headline(outcome: AttackOutcome) -> str:
         else translate("Viewers", "Attack failed: {0}")
     )
     return start.format(change)
+
+
+def tried_headline(tried: BudgetTry, clean: Prediction) -> str:
+    """What a budget that was tried did, one sentence."""
+    start = (
+        translate("Viewers", "Goal reached at this budget: {0}")
+        if tried.success
+        else translate("Viewers", "Goal not reached at this budget: {0}")
+    )
+    return start.format(_change(clean, tried.prediction))
 
 
 def measures(outcome: AttackOutcome) -> str:
@@ -111,6 +124,14 @@ def reference_text(outcome: AttackOutcome) -> str:
             "Viewers", "Reference: the clean prediction ({0}), as no true label is known"
         ).format(names)
     return translate("Viewers", "Reference: the true label ({0})").format(names)
+
+
+def _change(clean: Prediction, attacked: Prediction) -> str:
+    if clean.card.multi_label:
+        return _findings_change(clean, attacked)
+    if clean.decided == attacked.decided:
+        return translate("Viewers", "still {0}").format(names_text(attacked))
+    return f"{names_text(clean)} → {names_text(attacked)}"
 
 
 def _findings_change(clean: Prediction, attacked: Prediction) -> str:

@@ -20,7 +20,7 @@ from medadv_desktop.gui.viewers.pictures import (
     reduced,
 )
 from medadv_desktop.gui.viewers.probe import model_pixel, read_probe
-from medadv_desktop.gui.viewers.showing import dragged_window, one_channel
+from medadv_desktop.gui.viewers.showing import dragged_window, one_channel, own_window
 from medadv_desktop.imaging.display import render
 from medadv_desktop.imaging.frame import Photometric, Window
 from medadv_desktop.models.input_plan import InputPlan
@@ -171,9 +171,10 @@ def test_that_a_larger_model_input_is_brighter_for_monochrome1_too():
     assert table[-1] > table[0] + 200
 
 
-def test_that_colour_inputs_are_shown_as_they_are():
+def test_that_colour_inputs_are_shown_as_they_are_through_their_own_window():
     image = np.array([0.0, 0.5, 1.0], np.float32).reshape(3, 1, 1)
-    shown = InputPicture(image, plan_for(color_frame()), color_frame(), Window(1, 2)).pixels(1)
+    frame = color_frame()
+    shown = InputPicture(image, plan_for(frame), frame, own_window(frame)).pixels(1)
     assert shown.tolist() == [[[0, 128, 255]]]
 
 

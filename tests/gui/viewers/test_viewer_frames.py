@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from viewer_cases import grey_frame, instance_of, open_case, squeezed
+from viewer_cases import grey_frame, instance_of, open_case, squeezed, turn
 
 from medadv_desktop.errors import ImageError
 from medadv_desktop.gui.docks import adversarial, original
@@ -175,6 +175,7 @@ def patient_case(bench) -> None:
         series_description="Axial",
     )
     bench.case.set_frame(instance, frame)
+    turn()
 
 
 def test_that_the_patient_is_masked_until_somebody_asks(bench, show):

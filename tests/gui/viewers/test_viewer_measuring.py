@@ -7,15 +7,16 @@ import io
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
-from viewer_cases import color_frame, grey_frame, open_case, outcome, plan_for, predicted
+from viewer_cases import color_frame, grey_frame, open_case, outcome, plan_for, predicted, turn
 
 from medadv_desktop.gui.docks import adversarial, original, perturbation
 from medadv_desktop.gui.docks import measurements as measurements_dock
 from medadv_desktop.gui.state.measurements import new_measurement
+from medadv_desktop.gui.viewers import marks
 from medadv_desktop.gui.viewers.measured import figure, statistics_on
 from medadv_desktop.gui.viewers.showing import frame_key
 from medadv_desktop.imaging.frame import Photometric, Spacing
@@ -128,6 +129,7 @@ def test_that_an_ellipse_drawn_in_one_viewer_is_evaluated_in_all(bench, show):
     assert second._figures_of(m)[-1] == first._figures_of(m)[-1]
     assert "/255" in third._figures_of(m)[0]
     bench.view.set_original_view("model-input")
+    turn()
     assert first._figures_of(m)[0] != mean
 
 
@@ -282,6 +284,22 @@ def test_that_measurements_are_painted_and_can_be_hidden(bench, show):
     assert painted()
     bench.view.set_overlay("measurements", False)
     assert not painted()
+
+
+def test_that_figures_stand_where_they_cover_the_least():
+    canvas, size = QSizeF(300, 200), QSizeF(80, 30)
+
+    def at(shape: QRectF, *taken: QRectF) -> tuple[float, float]:
+        box = marks.placed(size, shape, canvas, taken)
+        assert QRectF(QPointF(), canvas).contains(box)
+        return box.left(), box.top()
+
+    shape = QRectF(100, 50, 60, 40)
+    assert at(shape) == (168, 50)  # to its right
+    assert at(shape, QRectF(165, 40, 135, 50)) == (100, 96)  # below
+    assert at(QRectF(200, 50, 90, 40)) == (200, 96)  # no room to its right
+    assert at(QRectF(200, 150, 90, 40)) == (200, 114)  # nor below
+    assert at(QRectF(10, 100, 280, 0)) == (10, 106)  # below a line from side to side
 
 
 # The list

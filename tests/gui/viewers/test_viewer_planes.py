@@ -112,6 +112,11 @@ def test_that_the_wheel_and_keys_go_through_the_planes(bench, panel, qtbot):
     assert axial.index() == 2
     assert bench.case.frame.pose.position[2] == 40
     assert panel.point[:2] == pytest.approx((16.0, 24.0))
+    shift = Qt.KeyboardModifier.ShiftModifier
+    QTest.keyClick(axial, Qt.Key.Key_Right, shift)  # columns are 2 mm apart, rows 1 mm
+    QTest.keyClick(axial, Qt.Key.Key_Up, shift)
+    assert panel.point[:2] == pytest.approx((18.0, 23.0))
+    panel._pointed((16.0, 24.0, panel.point[2]))
     for _ in range(5):
         axial.step(1)
     assert axial.index() == SLICES - 1

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from viewer_cases import color_frame, grey_frame, open_case, outcome, plan_for, predicted
+from viewer_cases import color_frame, grey_frame, open_case, outcome, plan_for, predicted, turn
 
 from medadv_desktop.gui.docks import histogram as histogram_dock
 from medadv_desktop.gui.docks import original, perturbation
@@ -46,6 +46,7 @@ def shown_pane(bench, show, frame):
 
 
 def light_at(pane, row: int, column: int) -> int:
+    turn()
     projection = pane.canvas.projection()
     at = QPoint(int(projection.x(column + 0.5)), int(projection.y(row + 0.5)))
     return pane.canvas.grab().toImage().pixelColor(at).red()
@@ -129,10 +130,20 @@ def test_that_broken_presets_are_told_and_the_menu_opens(bench, show, own_preset
     assert "version 99" in bench.controller.notices.notices[0].text
 
 
-def test_that_colour_has_no_presets(bench, show):
-    pane = shown_pane(bench, show, color_frame())
+def test_that_colour_has_a_window_for_each_channel_on_the_source_and_the_input_alike(bench, show):
+    frame = color_frame()
+    pane = shown_pane(bench, show, frame)
+    assert np.array_equal(pane.canvas.picture.pixels(1), frame.stored)
+    assert (pane.window_bar.center.value(), pane.window_bar.width_field.value()) == (128, 256)
+    assert "each channel" in pane.window_bar.center.toolTip()
     pane.window_bar.menu.fill()
-    assert [a.isEnabled() for a in pane.window_bar.menu.actions()] == [False]
+    assert {"As it is stored", "Smallest to largest"} <= set(names_in(pane.window_bar.menu))
+    bench.view.set_window(Window(20.5, 21))  # 10 is black, 30 is white (C.11.2.1.2.1)
+    turn()
+    assert pane.canvas.picture.pixels(1)[5, 7].tolist() == [0, 128, 255]
+    table = input_table(plan_for(frame), frame, Window(20.5, 21), invert=False)
+    levels = np.rint(np.array([10, 20, 30]) / 255 * 65535).astype(int)
+    assert table[levels].tolist() == [0, 128, 255]
 
 
 def test_that_smallest_and_largest_can_be_entered(bench, show):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtCore import QCoreApplication, QObject, QSettings, Signal
 
 from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.audit.requests import (
@@ -18,8 +18,10 @@ from medadv_desktop.audit.requests import (
 )
 from medadv_desktop.gui.background import Background
 from medadv_desktop.gui.docks.spec import Workbench
+from medadv_desktop.gui.file_names import FileNames
 from medadv_desktop.gui.messages import Notices
 from medadv_desktop.gui.state.case import Case
+from medadv_desktop.gui.state.imports import Imports
 from medadv_desktop.gui.state.jobs import JobList
 from medadv_desktop.gui.state.privacy import Privacy
 from medadv_desktop.gui.state.studies import StudyList
@@ -46,7 +48,10 @@ class FakeController(QObject):
 
     def __init__(self, case: Case) -> None:
         super().__init__()
-        self.privacy = Privacy(QSettings("", QSettings.Format.IniFormat), self)
+        settings = QSettings("", QSettings.Format.IniFormat)
+        settings.clear()  # all with this name share their values
+        self.privacy = Privacy(settings, self)
+        self.names = FileNames(self.privacy, StudyList(), Imports(), self)
         self.notices = Notices(self)
         self.background = Background(self)
         self._case = case
@@ -145,8 +150,14 @@ def says(of: ModelCard, *probabilities: float) -> Prediction:
     return Prediction(of, np.log(p / (1 - p)), p, decisions)
 
 
+def turn() -> None:
+    """What a turn of the event loop does for what changed in the one before."""
+    QCoreApplication.sendPostedEvents()
+
+
 def open_case(bench: Workbench, frame: Frame, labels: tuple[int, ...] | None = None) -> None:
     bench.case.set_frame(instance_of(frame), frame, labels)
+    turn()
 
 
 def predicted(
@@ -163,6 +174,7 @@ def predicted(
     bench.case.set_loaded(LoadedModel("net", of, ("stem", "block1", "block2"), "cpu"))
     prediction = says_clean or says(of, 0.97, 0.03)
     bench.case.set_prediction(PredictResult(PredictRequest("net", frame), image, plan, prediction))
+    turn()
 
 
 def outcome(
