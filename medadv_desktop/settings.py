@@ -62,7 +62,7 @@ def format_pixel_fraction(value: float) -> str:
     return f"{value:.6g}"
 
 
-FieldKind = Literal["pixel_fraction", "float", "int", "bool", "choice", "text", "int_list"]
+FieldKind = Literal["pixel_fraction", "float", "int", "bool", "choice", "text", "file", "int_list"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class Field:
         optional: None is allowed and means "automatic", as the help explains.
         default: the value when nothing is said; `...` where the field must be given.
         help: one line.
+        suffixes: what the names of a file end in, () for any. A `str` field is one of kind "file"
+            by json_schema_extra={"kind": "file", "suffixes": [".safetensors"]}.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Field:
     optional: bool
     default: Any
     help: str
+    suffixes: tuple[str, ...] = ()
 
 
 def fields_of(settings: type[Settings]) -> tuple[Field, ...]:
@@ -135,6 +138,8 @@ def allowed(field: Field) -> str:
         return "true or false"
     if field.kind == "text":
         return "text"
+    if field.kind == "file":
+        return f"a file ({', '.join(field.suffixes)})" if field.suffixes else "a file"
     if field.kind == "int_list":
         return "whole numbers separated by commas"
     number = "a whole number" if field.kind == "int" else "a number"
@@ -154,7 +159,9 @@ def _field(name: str, info: PydanticField) -> Field:
     optional = type(None) in options
     if optional:
         annotation = next(o for o in options if o is not type(None))
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    extra: dict[str, Any] = (
+        dict(info.json_schema_extra) if isinstance(info.json_schema_extra, dict) else {}
+    )
     is_choice = get_origin(annotation) is Literal
     bounds = {type(m).__name__: m for m in info.metadata}
     low: Any = getattr(bounds.get("Ge"), "ge", None)
@@ -164,7 +171,7 @@ def _field(name: str, info: PydanticField) -> Field:
     return Field(
         name=name,
         label=info.title or name.replace("_", " ").capitalize(),
-        kind=_kind(annotation, info, is_choice),
+        kind="file" if extra.get("kind") == "file" else _kind(annotation, info, is_choice),
         unit=str(extra.get("unit", "")),
         minimum=above if above is not None else low,
         maximum=high,
@@ -173,6 +180,7 @@ def _field(name: str, info: PydanticField) -> Field:
         optional=optional,
         default=default,
         help=info.description or "",
+        suffixes=tuple(extra.get("suffixes", ())),
     )
 
 
