@@ -8,7 +8,9 @@ from typing import Any
 import torch
 
 from medadv_desktop.attacks.smallest_budget import smallest_budgets
+from medadv_desktop.attacks.suspicion import Suspicion
 from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetSearchRequest, BudgetTry
+from medadv_desktop.audit.doubts import doubts
 from medadv_desktop.audit.judging import achieved, as_array, difference, judge, on_grid, prepared
 from medadv_desktop.audit.requests import (
     AttackOutcome,
@@ -21,7 +23,7 @@ from medadv_desktop.audit.shelf import ModelShelf
 from medadv_desktop.audit.transfer import transferred
 from medadv_desktop.errors import AttackError
 from medadv_desktop.imaging.frame import Frame
-from medadv_desktop.jobs import CancelToken, Emit
+from medadv_desktop.jobs import CancelToken, Emit, Progress
 from medadv_desktop.models.diagnostic import DiagnosticModel
 from medadv_desktop.models.input_plan import InputPlan, plan_input
 
@@ -48,6 +50,12 @@ def attack(
     if bool(result.success[0]) and not success:
         notes.append("the attack succeeded, but not after rounding to a 16-bit image")
     second = _second(shelf, request, plan, adversarial - original, token)
+    suspicions: tuple[Suspicion, ...] = ()
+    if not success:
+        emit(Progress(0, 0, "looking for signs of a false sense of security"))
+        suspicions = doubts(
+            model, original, labels, request.objective, request.attack, (False,), token
+        )
     padding = torch.from_numpy(plan.padding(request.frame)).to(shelf.device)
     delta = difference(original, adversarial).masked_fill(padding, 0)
     return AttackOutcome(
@@ -66,6 +74,7 @@ def attack(
         device=str(shelf.device),
         seconds=seconds,
         notes=tuple(notes) + second.pop("notes"),
+        suspicions=suspicions,
         queries=int(result.queries[0]),
         l1=float(delta.abs().sum()),
         l0=int((delta[0] != 0).any(dim=0).sum()),

@@ -13,7 +13,12 @@ from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetSearch
 from medadv_desktop.audit.devices import choose_device, device_names, device_title, versions
 from medadv_desktop.audit.evaluation import Evaluation, EvaluationRequest
 from medadv_desktop.audit.evaluation_job import evaluate
-from medadv_desktop.audit.generators import GeneratorTraining, TrainGeneratorRequest
+from medadv_desktop.audit.generators import (
+    FitUniversalRequest,
+    GeneratorTraining,
+    TrainGeneratorRequest,
+    UniversalFit,
+)
 from medadv_desktop.audit.requests import (
     AttackOutcome,
     AttackRequest,
@@ -53,7 +58,11 @@ Answer = (
     | BudgetSearchOutcome
     | Evaluation
     | GeneratorTraining
+    | UniversalFit
 )
+
+
+LongRequest = BudgetSearchRequest | EvaluationRequest | TrainGeneratorRequest | FitUniversalRequest
 
 
 def _warm_up(shelf: ModelShelf, _request: WarmUp, _emit: Emit, _token: CancelToken) -> EngineReady:
@@ -80,6 +89,7 @@ _ANSWERS: Final[Mapping[type, Callable[[ModelShelf, Any, Emit, CancelToken], Ans
             BudgetSearchRequest: attack_jobs.search_budget,
             EvaluationRequest: evaluate,
             TrainGeneratorRequest: generator_job.train,
+            FitUniversalRequest: generator_job.fit_universal,
         }
     )
 )
@@ -104,7 +114,11 @@ class Engine:
 
     def run(
         self,
-        request: Request | BudgetSearchRequest | EvaluationRequest | TrainGeneratorRequest,
+        request: Request
+        | BudgetSearchRequest
+        | EvaluationRequest
+        | TrainGeneratorRequest
+        | FitUniversalRequest,
         emit: Emit = silent,
         token: CancelToken | None = None,
     ) -> Answer:

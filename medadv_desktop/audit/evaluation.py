@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from medadv_desktop.attacks.attack import Attack, Precision
 from medadv_desktop.attacks.objectives import Objective, Untargeted
+from medadv_desktop.attacks.suspicion import Suspicion
 from medadv_desktop.audit.figures import Figures, Judged, figures, log_odds
 from medadv_desktop.audit.matching import ClassMatch
 from medadv_desktop.datasets.dataset import Dataset
@@ -38,6 +39,8 @@ class EvaluationRequest:
         workers: threads that decode; None takes what suits the machine.
         cache: file of remembered digests for the fingerprint; None means the user's own.
         precision: of the search; the model itself judges (`Attack.run`).
+        probed: how many of the attacked samples are looked at again for signs of a false sense of
+            security; 0 for none.
     """
 
     model: str
@@ -51,6 +54,7 @@ class EvaluationRequest:
     workers: int | None = None
     cache: Path | None = None
     precision: Precision = "exact"
+    probed: int = 24
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,7 @@ class Evaluation:
         second: the other model's part; None without one.
         device, seconds, versions: where, how long, with what.
         notes: what a reader of the figures should know.
+        suspicions: why the model may withstand less than the figures say.
     """
 
     request: EvaluationRequest
@@ -181,6 +186,7 @@ class Evaluation:
     versions: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
     second: SecondModel | None = None
+    suspicions: tuple[Suspicion, ...] = ()
 
 
 def figures_of(samples: Iterable[SampleResult], card: ModelCard, *, attacked: bool) -> Figures:

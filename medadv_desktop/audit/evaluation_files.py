@@ -101,6 +101,10 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         "seconds": round(evaluation.seconds, 3),
         "versions": dict(evaluation.versions),
         "notes": list(evaluation.notes),
+        "suspicions": [
+            {"sign": s.sign, "message": s.message, "remedy": s.remedy}
+            for s in evaluation.suspicions
+        ],
     }
 
 

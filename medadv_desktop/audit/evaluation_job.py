@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from medadv_desktop.attacks.attack import Attack
+from medadv_desktop.attacks.suspicion import Suspicion
 from medadv_desktop.audit.devices import versions
+from medadv_desktop.audit.doubts import doubts
 from medadv_desktop.audit.evaluation import (
     Attacked,
     Evaluation,
@@ -132,8 +134,10 @@ def evaluate(
     began = time.perf_counter()
     run.go()
     attacked = request.attack is not None
+    suspicions = run.doubts()
     return Evaluation(
         request=request,
+        suspicions=suspicions,
         card=first.model.card,
         model_sha256=shelf.weights_sha256(request.model),
         match=first.match,
@@ -188,6 +192,7 @@ class _Run:
         self.notes: list[str] = []
         self.refusal: AttackError | None = None
         self.lost = 0
+        self.kept: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.batch_size = request.batch_size
 
     @property
@@ -215,6 +220,23 @@ class _Run:
                 f"{self.left_out[0].reason}",
                 subject=dataset.name,
             )
+
+    def doubts(self) -> tuple[Suspicion, ...]:
+        """What speaks against the robustness found, from the first samples attacked."""
+        attack = self.request.attack
+        if attack is None or not self.kept or self.request.probed < 1:
+            return ()
+        most = self.request.probed
+        images, labels, success = (torch.cat(part)[:most] for part in zip(*self.kept, strict=True))
+        self.emit(Progress(0, 0, "looking for signs of a false sense of security"))
+        objective, beaten = self.request.objective, success.tolist()
+        return doubts(self.first.model, images, labels, objective, attack, beaten, self.token)
+
+    def _keep_for_doubts(
+        self, images: torch.Tensor, labels: torch.Tensor, success: torch.Tensor
+    ) -> None:
+        if sum(len(kept[0]) for kept in self.kept) < self.request.probed:
+            self.kept.append((images, labels, success))
 
     def _batches(self) -> Iterator[list[_Item]]:
         """Decoded samples in the data set's order; what is no use is left out on the way."""
@@ -348,6 +370,7 @@ class _Run:
                 l0=int((own != 0).any(dim=0).sum()),
             )
             results[k] = replace(results[k], attacked=outcome)
+        self._keep_for_doubts(images[chosen], labels, success)
         moved = adversarial - images[chosen]
         return results, dict(zip(chosen, moved, strict=True))
 

@@ -1,4 +1,7 @@
-"""Training a perturbation generator on a data set: what is asked and what came of it. No torch."""
+"""Perturbations prepared on a data set, generators and universal ones: requests and answers.
+
+No torch.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medadv_desktop.attacks.gap.recipe import GapRecipe
+from medadv_desktop.attacks.objectives import Objective, Untargeted
+from medadv_desktop.attacks.universal_recipe import UniversalRecipe
 from medadv_desktop.audit.evaluation import LeftOut
 from medadv_desktop.datasets.dataset import Dataset
 
@@ -52,6 +57,50 @@ class GeneratorTraining:
     request: TrainGeneratorRequest
     origin: Origin
     epochs: tuple[EpochFigures, ...]
+    left_out: tuple[LeftOut, ...]
+    device: str
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class FitUniversalRequest:
+    """Fit one perturbation for a whole set. Answer: `UniversalFit`.
+
+    While it runs, `Partial` of an `AttackPreview` per batch.
+
+    Attributes:
+        model, dataset: what is attacked, and labelled images of its classes.
+        path: file of the perturbation, written at the end.
+        objective: the goal, from the true labels.
+        batch_size, seed: of the steps, and of the order of the images.
+        match_order, workers, cache: as in `EvaluationRequest`.
+    """
+
+    model: str
+    dataset: Dataset
+    path: Path
+    recipe: UniversalRecipe = field(default_factory=UniversalRecipe)
+    objective: Objective = field(default_factory=Untargeted)
+    batch_size: int = 16
+    seed: int = 0
+    match_order: bool = False
+    workers: int | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class UniversalFit:
+    """A universal perturbation was fitted; its file is `request.path`.
+
+    Attributes:
+        clean_rate, goal_rate: share of the images on which the goal is reached without and with it.
+        origin, left_out, device, seconds: as in `GeneratorTraining`.
+    """
+
+    request: FitUniversalRequest
+    origin: Origin
+    clean_rate: float
+    goal_rate: float
     left_out: tuple[LeftOut, ...]
     device: str
     seconds: float

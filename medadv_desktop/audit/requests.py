@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from medadv_desktop.attacks.attack import Attack
 from medadv_desktop.attacks.objectives import Objective, Untargeted
+from medadv_desktop.attacks.suspicion import Suspicion
 from medadv_desktop.imaging.frame import Frame
 from medadv_desktop.models.card import ModelCard
 from medadv_desktop.models.input_plan import InputPlan
@@ -210,6 +211,8 @@ class AttackOutcome:
         second_clean, second_attacked: what the second model says, None without one.
         seconds: wall time of the attack itself.
         notes: what a reader of the result should know (resampling for the second model, ...).
+        suspicions: why a failed attack may say more of the attack than of the model; looked for
+            where the goal was not reached.
     """
 
     request: AttackRequest
@@ -235,6 +238,7 @@ class AttackOutcome:
     queries: int = 0
     l1: float = 0.0
     l0: int = 0
+    suspicions: tuple[Suspicion, ...] = ()
 
     @property
     def perturbation(self) -> NDArray[np.float32]:

@@ -121,6 +121,7 @@ def describe_outcome(outcome: AttackOutcome) -> dict[str, Any]:
         "device": outcome.device,
         "seconds": round(outcome.seconds, 3),
         "versions": dict(versions()),
+        "suspicions": [f"{s.message} {s.remedy}" for s in outcome.suspicions],
         "notes": list(outcome.notes),
     }
 

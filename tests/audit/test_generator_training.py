@@ -11,6 +11,7 @@ import platformdirs
 import pytest
 from PIL import Image
 
+from medadv_desktop.attacks import universal_file
 from medadv_desktop.attacks.gap.file import load
 from medadv_desktop.attacks.gap.recipe import GapRecipe
 from medadv_desktop.audit.engine import Engine
@@ -105,3 +106,26 @@ def test_that_the_command_trains_tells_and_refuses(
     ):
         assert run([*words, *wrong]) == BAD_INPUT
         assert reason in capsys.readouterr().err
+
+
+def test_that_a_universal_perturbation_is_fitted_saved_and_used(
+    write_model: WriteModel,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *_a, **_k: str(tmp_path / "c"))
+    out, model = tmp_path / "u.safetensors", str(write_model())
+    words = ["universal", "fit", str(folder), "-m", model, "--device", "cpu", "--out", str(out)]
+    assert run([*words, "--set", "epsilon=0.2", "--set", "epochs=2"]) == DONE
+    told = capsys.readouterr()
+    assert "of 8 images" in told.out
+    assert "broken.png: left out" in told.err
+    assert universal_file.load(out).origin.samples == 8
+    evaluated = ["evaluate", str(folder), "-m", model, "--attack", "universal", "--device", "cpu"]
+    assert run([*evaluated, "--set", f"file={out}", "--json"]) == DONE
+    rows = json.loads(capsys.readouterr().out)
+    assert rows["attack"]["name"] == "universal"
+    assert run(words) == BAD_INPUT
+    assert "exists" in capsys.readouterr().err
