@@ -21,6 +21,7 @@ from medadv_desktop.cli import (
     files,
     generators,
     importing,
+    listing,
     predicting,
     showing,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "files",
     "generators",
     "importing",
+    "listing",
     "main",
     "predicting",
     "run",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medadv_desktop.cli.choosing import attack_of, labels_of, objective_of
+from medadv_desktop.cli.choosing import attack_or_preset, labels_of, objective_of
 from medadv_desktop.cli.options import (
     AllowCode,
     AttackSettings,
@@ -20,6 +20,7 @@ from medadv_desktop.cli.options import (
     GoalSettings,
     ModelName,
     Paths,
+    Preset,
     app,
 )
 from medadv_desktop.cli.running import for_each, progress_line
@@ -44,7 +45,8 @@ def attack(
     paths: Paths,
     model: ModelName,
     out: Annotated[Path, typer.Option(help="Folder for the results")],
-    attack_name: Annotated[str, typer.Option("--attack", help="Name of the attack")] = "pgd",
+    attack_name: Annotated[str, typer.Option("--attack", help="Name of the attack; else pgd")] = "",
+    preset: Preset = "",
     eps: Budget = "",
     settings: AttackSettings = None,
     goal: Goal = "untargeted",
@@ -83,7 +85,7 @@ def attack(
     from medadv_desktop.models.library import find
 
     card = find(model).card
-    chosen = attack_of(attack_name, eps, settings)
+    chosen = attack_or_preset(attack_name or "pgd" * (not preset), preset, eps, settings)
     objective = objective_of(card, goal, to, goal_settings)
     labels = labels_of(card, label)
     from medadv_desktop.audit.engine import Engine
@@ -127,6 +129,8 @@ def attack_and_save(
         f"Linf {outcome.linf * 255:.2f}/255, L2 {outcome.l2:.3f}  {folder}",
         flush=True,
     )
+    for suspicion in outcome.suspicions:
+        print(f"{path}  suspicion: {suspicion.message} {suspicion.remedy}", flush=True)
     if told:
         print(told, flush=True)
 

@@ -36,6 +36,39 @@ def attack_of(name: str, eps: str, settings: list[str] | None) -> Any:
     return make_attack(name, budget | assignments(settings))
 
 
+def attack_or_preset(name: str, preset: str, eps: str, settings: list[str] | None) -> Any:
+    """The attack of a name or of a preset, whichever was said.
+
+    Raises:
+        SettingsError: both were said; or as `attack_of` and `preset_of`.
+    """
+    if name and preset:
+        raise SettingsError(
+            "is said beside --attack", subject="--preset", remedy="Choose one of the two"
+        )
+    return preset_of(preset, eps, settings) if preset else attack_of(name, eps, settings)
+
+
+def preset_of(name: str, eps: str, settings: list[str] | None) -> Any:
+    """The attack of a preset; what is said besides takes the place of its values.
+
+    Raises:
+        SettingsError: no such preset or field, or a value outside what the field allows.
+    """
+    from medadv_desktop.attacks.presets import PRESETS
+    from medadv_desktop.attacks.registry import make_attack
+
+    preset = next((known for known in PRESETS if known.name == name), None)
+    if preset is None:
+        raise SettingsError(
+            "there is no preset of that name",
+            subject=name,
+            remedy=f"Name one of {', '.join(known.name for known in PRESETS)}",
+        )
+    budget: dict[str, object] = {"epsilon": eps} if eps else {}
+    return make_attack(preset.attack, {**preset.values, **budget, **assignments(settings)})
+
+
 def objective_of(
     card: Any, goal: str, names: list[str] | None, settings: list[str] | None = None
 ) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from medadv_desktop import NOT_FOR_DIAGNOSIS
-from medadv_desktop.cli.choosing import attack_of, objective_of
+from medadv_desktop.cli.choosing import attack_or_preset, objective_of
 from medadv_desktop.cli.datasets import DatasetPath, with_dataset_options
 from medadv_desktop.cli.options import (
     AllowCode,
@@ -21,6 +21,7 @@ from medadv_desktop.cli.options import (
     GoalSettings,
     Json,
     ModelName,
+    Preset,
     app,
 )
 from medadv_desktop.cli.running import cancellable, complain, progress_line
@@ -41,6 +42,7 @@ def evaluate(
     attack_name: Annotated[
         str, typer.Option("--attack", help="Name of the attack; without it, clean images alone")
     ] = "",
+    preset: Preset = "",
     eps: Budget = "",
     settings: AttackSettings = None,
     goal: Goal = "untargeted",
@@ -103,9 +105,10 @@ def evaluate(
         raise SettingsError(
             f"{precision} is none", subject="--precision", remedy="Choose exact, float32 or mixed"
         )
-    if not attack_name and (eps or settings or to or goal_settings):
+    if not (attack_name or preset) and (eps or settings or to or goal_settings):
         raise SettingsError("is missing, though it has settings", subject="--attack")
-    attack = attack_of(attack_name, eps, settings) if attack_name else None
+    attacked = bool(attack_name or preset)
+    attack = attack_or_preset(attack_name, preset, eps, settings) if attacked else None
     objective = objective_of(card, goal if attack else "untargeted", to, goal_settings)
     if out is not None:
         check_name(out)

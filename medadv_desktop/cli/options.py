@@ -42,6 +42,13 @@ AttackSettings = Annotated[
     list[str] | None,
     typer.Option("--set", help="A field of the attack: --set steps=20 (repeatable)"),
 ]
+Preset = Annotated[
+    str,
+    typer.Option(
+        help="Settings ready made, instead of --attack (see `medadv attacks`); --eps and --set "
+        "change them"
+    ),
+]
 Goal = Annotated[
     str,
     typer.Option(

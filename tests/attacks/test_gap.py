@@ -202,7 +202,7 @@ def head_of(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("missing", "does not exist"),
+        ("missing", "there is no file"),
         ("cut", "cannot be read"),
         ("text", "cannot be read"),
         ("weights", "is no perturbation generator"),
