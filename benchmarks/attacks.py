@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=96, help="phantoms to train on")
     parser.add_argument("--robust", action="store_true")
     parser.add_argument("--linear", action="store_true")
+    parser.add_argument("--peers", nargs="*", default=["torchattacks", "foolbox", "ART"])
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -107,7 +108,8 @@ def _contestants(
         )
 
     contestants = {f"ours, {p}": ours(p) for p in ("exact", "float32", "mixed")}
-    return contestants | _peers(model, images, labels, options)
+    peers = _peers(model, images, labels, options)
+    return contestants | {name: run for name, run in peers.items() if name in options.peers}
 
 
 def _peers(

@@ -80,7 +80,7 @@ def evaluate(
             help="Of the search: exact, float32 (a faster copy) or mixed (bfloat16 where the "
             "hardware has it, then float32); the model itself judges"
         ),
-    ] = "mixed",
+    ] = "float32",
     out: Annotated[
         Path | None, typer.Option(help="Write everything to this .json, or the rows to this .csv")
     ] = None,
