@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 
-from medadv_desktop.audit import attack_jobs, generator_job, model_jobs
+from medadv_desktop.audit import attack_jobs, generator_job, model_jobs, search_jobs
 from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetSearchRequest
 from medadv_desktop.audit.devices import choose_device, device_names, device_title, versions
 from medadv_desktop.audit.evaluation import Evaluation, EvaluationRequest
@@ -40,6 +40,12 @@ from medadv_desktop.audit.requests import (
     Request,
     WarmUp,
 )
+from medadv_desktop.audit.searches import (
+    CurveRequest,
+    ErasableShares,
+    EraseRequest,
+    RobustnessCurve,
+)
 from medadv_desktop.audit.shelf import ModelShelf
 from medadv_desktop.errors import DeviceError
 from medadv_desktop.jobs import CancelToken, Emit, silent
@@ -57,12 +63,21 @@ Answer = (
     | FeatureResult
     | BudgetSearchOutcome
     | Evaluation
+    | RobustnessCurve
+    | ErasableShares
     | GeneratorTraining
     | UniversalFit
 )
 
 
-LongRequest = BudgetSearchRequest | EvaluationRequest | TrainGeneratorRequest | FitUniversalRequest
+LongRequest = (
+    BudgetSearchRequest
+    | EvaluationRequest
+    | CurveRequest
+    | EraseRequest
+    | TrainGeneratorRequest
+    | FitUniversalRequest
+)
 
 
 def _warm_up(shelf: ModelShelf, _request: WarmUp, _emit: Emit, _token: CancelToken) -> EngineReady:
@@ -88,6 +103,8 @@ _ANSWERS: Final[Mapping[type, Callable[[ModelShelf, Any, Emit, CancelToken], Ans
             FeatureRequest: model_jobs.features,
             BudgetSearchRequest: attack_jobs.search_budget,
             EvaluationRequest: evaluate,
+            CurveRequest: search_jobs.curve,
+            EraseRequest: search_jobs.erase,
             TrainGeneratorRequest: generator_job.train,
             FitUniversalRequest: generator_job.fit_universal,
         }
@@ -114,11 +131,7 @@ class Engine:
 
     def run(
         self,
-        request: Request
-        | BudgetSearchRequest
-        | EvaluationRequest
-        | TrainGeneratorRequest
-        | FitUniversalRequest,
+        request: Request | LongRequest,
         emit: Emit = silent,
         token: CancelToken | None = None,
     ) -> Answer:

@@ -35,11 +35,13 @@ class Inputs:
     Attributes:
         images: N×C×H×W in steps of the grid, in a file that memory is mapped to.
         labels: per sample, in the model's classes.
+        ids: per sample, its name in the data set.
         left_out: those that cannot be used, with the reason.
     """
 
     images: NDArray[np.uint16]
     labels: tuple[Labels, ...]
+    ids: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
 
     def __len__(self) -> int:
@@ -94,6 +96,7 @@ def inputs_at_hand(
             )
         images = np.memmap(Path(folder) / "inputs", np.uint16, "w+", shape=(count, *shape))
         labels: list[Labels] = []
+        ids: list[str] = []
         left_out: list[LeftOut] = []
         for sample, frame in stream(dataset, workers, token):
             said = label(sample)
@@ -109,6 +112,7 @@ def inputs_at_hand(
                     steps = (image[0].double() * GRID).round().numpy()
                     images[len(labels)] = steps.astype(np.uint16)
                     labels.append(said)
+                    ids.append(sample.id)
             if reason:
                 left_out.append(LeftOut(sample.index, sample.id, sample.path, reason))
             emit(Progress(len(labels) + len(left_out), count, "images prepared"))
@@ -118,6 +122,6 @@ def inputs_at_hand(
                 subject=dataset.name,
             )
         try:
-            yield Inputs(images[: len(labels)], tuple(labels), tuple(left_out))
+            yield Inputs(images[: len(labels)], tuple(labels), tuple(ids), tuple(left_out))
         finally:
             del images

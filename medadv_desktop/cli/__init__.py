@@ -23,6 +23,7 @@ from medadv_desktop.cli import (
     importing,
     listing,
     predicting,
+    searching,
     showing,
 )
 from medadv_desktop.cli.options import app
@@ -45,6 +46,7 @@ __all__ = [
     "main",
     "predicting",
     "run",
+    "searching",
     "showing",
 ]
 
