@@ -54,9 +54,12 @@ PixelFraction = Annotated[float, BeforeValidator(parse_fraction)]
 
 
 def format_pixel_fraction(value: float) -> str:
-    """0.01568… as "4/255" where that is exact enough to read back, else as a decimal."""
+    """0.01568… as "4/255" where that is exact enough to read back, else as a decimal.
+
+    Beyond 1, which only lengths of a whole image reach, nobody counts in grey levels: a decimal.
+    """
     nearest = Fraction(value * 255).limit_denominator(100)
-    if math.isclose(float(nearest) / 255, value, rel_tol=1e-9):
+    if abs(value) <= 1 and math.isclose(float(nearest) / 255, value, rel_tol=1e-9):
         whole = nearest.denominator == 1
         return f"{nearest.numerator if whole else float(nearest):g}/255"
     return f"{value:.6g}"

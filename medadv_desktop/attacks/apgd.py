@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medadv_desktop.attacks.objectives import Objective
     from medadv_desktop.attacks.session import Session
 
-AdaptiveLoss = Literal["objective", "margin", "dlr", "dlr-targeted"]
+AdaptiveLoss = Literal["objective", "margin", "dlr", "dlr-targeted", "margin-targeted"]
 
 LEAST_CLASSES = {"dlr": 3, "dlr-targeted": 4}
 """So many logits go into the losses."""
@@ -32,7 +32,9 @@ class APGD(BudgetedAttack):
     Losses: `objective`, the objective's own (cross-entropy or BCE unless it is set otherwise:
     APGD-CE); `margin`, how far the logits are past the border of the goal, for all models and
     goals; `dlr`, that margin over z_π1 − z_π3 (eq. 6, APGD-DLR); `dlr-targeted`, eq. 7 towards each
-    of the likeliest wrong classes in turn (APGD-T), or towards the class that the objective names.
+    of the likeliest wrong classes in turn (APGD-T), or towards the class that the objective names;
+    `margin-targeted`, likewise but by z_k − z_y, or by one finding's distance past its cutoff: for
+    few classes and for findings.
 
     A sample on which the objective is achieved leaves; the others keep the image of the largest
     loss of the objective.
@@ -55,15 +57,16 @@ class APGD(BudgetedAttack):
     loss: AdaptiveLoss = Field(
         "objective",
         description="What is raised: the objective's own loss (cross-entropy unless it is set "
-        "otherwise), its margin in logits, or the difference of logits ratio (dlr), also towards "
-        "each of the likeliest wrong classes in turn (dlr-targeted)",
+        "otherwise), its margin in logits, or the difference of logits ratio (dlr); or one of the "
+        "two towards each of the likeliest wrong classes in turn (targeted), the margin also "
+        "towards each finding",
     )
     targets: int = Field(
         9,
         ge=1,
         le=1000,
-        description="Wrong classes that dlr-targeted tries, the likeliest first; there are no more "
-        "than the model has",
+        description="Wrong classes or findings that a targeted loss tries, the likeliest first; "
+        "there are no more than the model has",
     )
 
     def check_fit(self, model: Fittable, objective: Objective) -> None:
@@ -76,11 +79,14 @@ class APGD(BudgetedAttack):
                 subject="loss",
                 remedy=self._fitting(model),
             )
-        if self.loss == "dlr-targeted" and not isinstance(objective, Untargeted | Targeted):
+        if self.loss.endswith("targeted") and not isinstance(objective, Untargeted | Targeted):
             raise AttackError(
-                f"dlr-targeted goes from class to class; '{objective.title}' is no such goal",
+                f"{self.loss} goes from one decision to another; '{objective.title}' is no such "
+                "goal",
                 subject="loss",
-                remedy="Choose dlr, margin or objective",
+                remedy="Choose dlr, margin or objective"
+                if self.loss.startswith("dlr")
+                else "Choose margin or objective",
             )
 
     def search(self, session: Session) -> AttackResult:

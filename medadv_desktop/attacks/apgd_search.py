@@ -18,7 +18,7 @@ from medadv_desktop.attacks.gradient import Found, warn_of_flatness
 from medadv_desktop.attacks.landscape import Point
 from medadv_desktop.attacks.norm_balls import NORM_BALLS, NormBall, free_gradient
 from medadv_desktop.attacks.objectives import Targeted
-from medadv_desktop.attacks.objectives.losses import targeted_dlr
+from medadv_desktop.attacks.objectives.losses import past_borders, targeted_dlr
 from medadv_desktop.attacks.session import Session
 
 INERTIA = 0.25
@@ -117,17 +117,18 @@ class _Search:
         attack, objective = self.attack, self.landscape.objective
         if attack.loss == "objective":
             yield lambda point, rows: (point.loss, point.slope)  # noqa: ARG005 - has it already
-        elif attack.loss != "dlr-targeted":
+        elif attack.loss in ("margin", "dlr"):
             yield self._by_margin
         elif isinstance(objective, Targeted):
             yield self._towards(torch.full_like(self.landscape.labels, objective.target))
         else:
-            labels = self.landscape.labels[:, None]
-            others = clean.logits.detach().scatter(1, labels, -torch.inf)
-            classes = others.shape[1] - 1
-            likeliest = others.argsort(dim=1, descending=True, stable=True)
-            for place in range(min(attack.targets, classes)):
-                yield self._towards(likeliest[:, place])
+            borders = past_borders(
+                clean.logits.detach(), self.landscape.labels, self.landscape.model.cutoffs
+            )
+            others = int(borders.isfinite().sum(1).max())
+            nearest = borders.argsort(dim=1, descending=True, stable=True)
+            for place in range(min(attack.targets, others)):
+                yield self._towards(nearest[:, place])
 
     def _by_margin(self, point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:
         logits = point.logits.detach().double().requires_grad_()
@@ -139,11 +140,17 @@ class _Search:
         return _with_slope(loss, logits)
 
     def _towards(self, targets: Tensor) -> Slopes:
-        """Eq. 7 for the class of each sample, N."""
+        """Eq. 7 for the class of each sample, N; or past the border of that class or finding."""
+        by_ratio = self.attack.loss == "dlr-targeted"
 
         def slopes(point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:
             logits = point.logits.detach().double().requires_grad_()
-            loss = targeted_dlr(logits, self.landscape.labels[rows], targets[rows])
+            labels, cutoffs = self.landscape.labels[rows], self.landscape.model.cutoffs
+            if by_ratio:
+                loss = targeted_dlr(logits, labels, targets[rows])
+            else:
+                borders = past_borders(logits, labels, cutoffs)
+                loss = borders.gather(1, targets[rows, None])[:, 0]
             return _with_slope(loss, logits)
 
         return slopes

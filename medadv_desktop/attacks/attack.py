@@ -79,6 +79,7 @@ class Attack(Settings):
         tasks: kinds of model that it fits.
         minimal: looks for the smallest change that reaches the goal, instead of the best change
             within a budget.
+        runs_others: consists of other attacks, which see to precision themselves.
     """
 
     name: ClassVar[str]
@@ -88,6 +89,7 @@ class Attack(Settings):
     knowledge: ClassVar[Knowledge] = "white-box"
     tasks: ClassVar[tuple[str, ...]] = ("single-label", "multi-label")
     minimal: ClassVar[bool] = False
+    runs_others: ClassVar[bool] = False
 
     @abstractmethod
     def search(self, session: Session) -> AttackResult:
@@ -167,7 +169,7 @@ class Attack(Settings):
             precision=precision,
         ) as opened:
             result = self.search(opened)
-            if not opened.landscape.mixed:
+            if not opened.landscape.mixed or self.runs_others:
                 return result
         return second_try(self, result, model, images, labels, objective, seed=seed,
                           sample_ids=sample_ids, token=token, emit=emit)  # fmt: skip

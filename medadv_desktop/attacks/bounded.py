@@ -77,7 +77,7 @@ class SteppedAttack(BoundedAttack):
     step_size: PixelFraction | None = Field(
         None,
         gt=0,
-        le=100,
+        le=10_000,
         title="Step size α",
         description="Length of one step; nothing means ε/steps",
         json_schema_extra={"unit": GREY_SCALE},

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from medadv_desktop.attacks.attack import Attack, AttackResult
+from medadv_desktop.attacks.attack import Attack, AttackResult, Precision
+from medadv_desktop.attacks.isolation import undisturbed
+from medadv_desktop.attacks.landscape import Landscape
 from medadv_desktop.attacks.objectives import HideFinding
+from medadv_desktop.attacks.verification import verified_ids, verified_labels
 from medadv_desktop.errors import AttackError
 from medadv_desktop.jobs import CancelToken, Emit, Event, Progress, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
@@ -49,6 +52,7 @@ def erasable_findings(
     sample_ids: Sequence[int] | None = None,
     token: CancelToken | None = None,
     emit: Emit = silent,
+    precision: Precision = "exact",
 ) -> Erasable:
     """Try to erase every finding that the model reports, one at a time.
 
@@ -57,6 +61,7 @@ def erasable_findings(
         images: N×C×H×W in [0, 1].
         attack: with its budget; its objective is `HideFinding`.
         hold_others: the other decisions must stay as they are, or may go where they like.
+        seed, sample_ids, token, emit, precision: as `Attack.run`.
 
     Raises:
         AttackError: a single-label model, or as `Attack.run`.
@@ -68,11 +73,17 @@ def erasable_findings(
             subject="model",
             remedy="Choose a multi-label model",
         )
-    attack.check(model, HideFinding(finding=0))
+    goal = HideFinding(finding=0)
+    attack.check(model, goal)
+    nothing = torch.zeros(len(images), len(model.card.classes), dtype=torch.bool)
+    nothing = verified_labels(model, images, nothing, goal)
     token = token or CancelToken()
-    ids = list(range(len(images)) if sample_ids is None else sample_ids)
-    with torch.no_grad():
-        reported = model.decisions(model(images))
+    ids = verified_ids(sample_ids, len(images))
+    with undisturbed(model, images.device, seed, token):
+        clean = Landscape(model, goal, nothing, ids).at(
+            images, torch.arange(len(ids), device=images.device)
+        )
+    reported = model.decisions(clean.logits)
     erased = torch.zeros_like(reported)
     runs: list[tuple[int, tuple[int, ...], AttackResult]] = []
     findings = reported.any(0).nonzero().flatten().tolist()
@@ -87,6 +98,7 @@ def erasable_findings(
             sample_ids=[ids[row] for row in rows.tolist()],
             token=token,
             emit=_as_part(emit, number, len(findings), model.card.classes[finding]),
+            precision=precision,
         )
         erased[rows, finding] = result.success
         runs.append((finding, tuple(rows.tolist()), result))

@@ -55,7 +55,7 @@ class EstimatedAscent(BudgetedAttack):
     step_size: PixelFraction | None = Field(
         None,
         gt=0,
-        le=100,
+        le=10_000,
         title="Step size α",
         description="Length of one step; nothing means 4·ε/steps, but at least a tenth and at most "
         "half of the budget",

@@ -44,7 +44,7 @@ class FAB(Attack):
     epsilon: PixelFraction | None = Field(
         None,
         ge=0,
-        le=100,
+        le=10_000,
         title="Budget ε",
         description="Count as success only what changes the image no further; nothing means any "
         "change counts",

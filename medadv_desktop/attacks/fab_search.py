@@ -17,7 +17,7 @@ from medadv_desktop.attacks.margins import Margin, margin_at
 from medadv_desktop.attacks.nearest import Nearest, within_budget
 from medadv_desktop.attacks.norm_balls import NORM_BALLS, l1_norms, l2_norms, linf_norms
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.objectives.losses import past_cutoffs
+from medadv_desktop.attacks.objectives.losses import past_borders
 from medadv_desktop.attacks.session import Session
 
 FARTHEST_START = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
@@ -151,11 +151,8 @@ class _Search:
 
     def _heights(self, logits: Tensor, rows: Tensor) -> Tensor:
         """n×K: how far past the border of each class or finding; −∞ for the reference class."""
-        labels = self.landscape.labels[rows]
-        if labels.ndim > 1:
-            return past_cutoffs(logits, ~labels, self.landscape.model.cutoffs)
-        heights = logits - logits.gather(1, labels[:, None])
-        return heights.scatter(1, labels[:, None], -torch.inf)
+        landscape = self.landscape
+        return past_borders(logits, landscape.labels[rows], landscape.model.cutoffs)
 
     def _towards(self, point: Point, rows: Tensor, columns: Tensor) -> Margin:
         """Past the border of the class or finding of each image, n."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import weakref
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 import torch
@@ -14,12 +15,14 @@ from medadv_desktop.models.diagnostic import DiagnosticModel
 
 _ALIKE = 1e-3  # largest difference of logits, relative to their spread, that folding may make
 
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks")
+
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
-    """A copy, and the state of the weights that it was made from."""
+    """A copy, and the state of the weights that it was made from; None: none is of use."""
 
-    copy: DiagnosticModel
+    copy: DiagnosticModel | None
     state: tuple[object, ...]
 
 
@@ -29,23 +32,27 @@ _copies: weakref.WeakKeyDictionary[DiagnosticModel, _Kept] = weakref.WeakKeyDict
 def fast_copy(model: DiagnosticModel, images: Tensor) -> DiagnosticModel:
     """The model with batch norms folded into convolutions and weights in channels-last order.
 
-    The model itself where nothing can be gained or the copy would not say the same: no gradients,
-    another type than float32, a network that cannot be traced and has no convolutions.
+    The model itself where no copy can be made or it would not say the same: no gradients, another
+    type than float32, a network that cannot be copied (exported programs, old-style weight norm) or
+    that draws random numbers. A copy in channels-last order alone where it cannot be traced.
 
     Args:
         images: N×C×H×W; the copy must agree on the first.
 
-    A copy is kept until the model's weights change or the model is gone.
+    A copy is kept until the model's weights or modules change or the model is gone. No random
+    number is drawn from the generators in use.
     """
     if not model.white_box or images.dtype != torch.float32:
         return model
     state = _state(model)
     kept = _copies.get(model)
     if kept is None or kept.state != state:
-        kept = _Kept(_agreeing(model, images[:1]), state)
+        devices = [images.device] if images.is_cuda else []
+        with torch.random.fork_rng(devices=devices):
+            kept = _Kept(_agreeing(model, images[:1]), state)
         _copies[model] = kept
     # Never the model itself in its own entry: the key would keep itself alive.
-    return model if kept.copy.card is not model.card else kept.copy
+    return kept.copy or model
 
 
 def computes_bfloat16(device: torch.device) -> bool:
@@ -58,46 +65,58 @@ def computes_bfloat16(device: torch.device) -> bool:
     return False
 
 
-def _agreeing(model: DiagnosticModel, images: Tensor) -> DiagnosticModel:
+def _agreeing(model: DiagnosticModel, images: Tensor) -> DiagnosticModel | None:
+    """A copy that says the same of the images; None where there is none."""
     with torch.no_grad():
-        quick: DiagnosticModel = DiagnosticModel(
-            _folded(model.network), model.card, reading=model.reading, white_box=True
-        )
-        quick = quick.to(images.device).to(memory_format=torch.channels_last)
-        quick.eval().requires_grad_(False)
-        ours, theirs = quick(images), model(images)
+        try:
+            network = _folded(_duplicate(model.network))
+            quick = DiagnosticModel(network, model.card, reading=model.reading)
+            quick = quick.to(images.device).to(memory_format=torch.channels_last)
+            quick.eval().requires_grad_(False)
+            ours = quick(images)
+        except Exception:  # any Python may stand in a network; then it is used as it is
+            return None
+        theirs = model(images)
     spread = theirs.abs().amax().clamp_min(1e-6)
-    if not bool((ours - theirs).abs().amax() <= _ALIKE * spread):
-        return _unused(model)
-    return quick
+    return quick if bool((ours - theirs).abs().amax() <= _ALIKE * spread) else None
 
 
-def _unused(model: DiagnosticModel) -> DiagnosticModel:
-    """A placeholder that says: use the model itself."""
-    other = model.card.model_copy()
-    return DiagnosticModel(nn.Identity(), other)
+def _duplicate(network: nn.Module) -> nn.Module:
+    """A copy in eval mode, without the hooks of ours that watch the network at this moment."""
+    memo: dict[int, object] = {}
+    for module in network.modules():
+        for name in _HOOKS:
+            hooks: OrderedDict[int, object] = getattr(module, name)
+            memo[id(hooks)] = OrderedDict((k, h) for k, h in hooks.items() if not _is_ours(h))
+    return copy.deepcopy(network, memo).eval()
+
+
+def _is_ours(hook: object) -> bool:
+    return str(getattr(hook, "__module__", "")).startswith("medadv_desktop.")
 
 
 def _folded(network: nn.Module) -> nn.Module:
-    """A copy in eval mode; convolutions take in the batch norms that directly follow them."""
-    duplicate = copy.deepcopy(network).eval()
+    """The network with every convolution taking in the batch norm that directly follows it."""
     try:
-        traced = fx.symbolic_trace(duplicate)
-    except Exception:  # any Python may stand in a forward; then there is nothing to fold
-        return duplicate
+        traced = fx.symbolic_trace(network)
+    except Exception:  # a forward that cannot be traced has nothing to fold
+        return network
     modules = dict(traced.named_modules())
-    for node in traced.graph.nodes:
+    calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
+    for node in list(traced.graph.nodes):
         before = node.args[0] if node.args else None
         if node.op != "call_module" or not isinstance(before, fx.Node):
             continue
         norm = modules.get(str(node.target))
         convolution = modules.get(str(before.target)) if before.op == "call_module" else None
-        follows_alone = len(before.users) == 1
+        follows_alone = len(before.users) == 1 and calls[before.target] == 1
+        # No subclasses: one with parametrised weights, say, makes them anew at every call.
         if (
-            isinstance(norm, nn.BatchNorm2d)
-            and isinstance(convolution, nn.Conv2d)
+            type(norm) is nn.BatchNorm2d
+            and type(convolution) is nn.Conv2d
             and norm.track_running_stats
             and follows_alone
+            and not any(getattr(m, name) for m in (norm, convolution) for name in _HOOKS)
         ):
             fused = fuse_conv_bn_eval(convolution, norm)
             parent, _, name = str(before.target).rpartition(".")
@@ -111,6 +130,16 @@ def _folded(network: nn.Module) -> nn.Module:
 
 
 def _state(model: DiagnosticModel) -> tuple[object, ...]:
-    """What changes when a weight or a statistic does: the tensors' places and versions."""
-    tensors = (*model.network.parameters(), *model.network.buffers())
-    return tuple((t.data_ptr(), t._version) for t in tensors)
+    """What changes when a module, a weight or a statistic does.
+
+    The modules, and the tensors' places, versions, sums and norms: a change through `.data` counts
+    up no version.
+    """
+    tensors = [t.detach() for t in (*model.network.parameters(), *model.network.buffers())]
+    places = tuple((t.data_ptr(), t._version) for t in tensors)
+    modules = tuple((name, id(module)) for name, module in model.network.named_modules())
+    numbers = [t for t in tensors if t.is_floating_point()]
+    with torch.no_grad():
+        sums = [part for t in numbers for part in (t.sum().float(), t.norm().float())]
+        told = torch.stack(sums).cpu().numpy().tobytes() if sums else b""  # NaN equals itself
+    return places, modules, told

@@ -81,11 +81,9 @@ def need_file(path: str, subject: str, what: str, remedy: str) -> None:
 
 
 def why_not(attack: type[Attack], model: Fittable) -> str:
-    """Why no attack of this kind can be run on a model, in a sentence; "" where one can."""
-    try:
-        need_task(attack, model)
-        if attack.knowledge == "white-box":
-            need_gradients(model)
-    except AttackError as error:
-        return error.reason
+    """Why no attack of this kind can be run on a model, in a few words; "" where one can."""
+    if model.card.task not in attack.tasks:
+        return f"is for {' and '.join(attack.tasks)} models, not for {model.card.task} ones"
+    if attack.knowledge == "white-box" and not model.white_box:
+        return "needs gradients, which this model does not give"
     return ""

@@ -40,9 +40,10 @@ class PGD(SteppedAttack):
     step_size: PixelFraction | None = Field(
         None,
         gt=0,
-        le=100,
+        le=10_000,
         title="Step size α",
-        description="Length of one step; nothing means 1/255 for linf and 2.5·ε/steps for others",
+        description="Length of one step; nothing means 1/255 for linf, or ε/steps where that is "
+        "longer, and 2.5·ε/steps for other norms",
         json_schema_extra={"unit": GREY_SCALE},
     )
     random_start: bool = Field(
@@ -80,7 +81,9 @@ class PGD(SteppedAttack):
         """The step size given, or the automatic one."""
         if self.step_size is not None:
             return self.step_size
-        return 1 / 255 if self.norm == "linf" else 2.5 * self.epsilon / self.steps
+        if self.norm == "linf":
+            return max(1 / 255, self.epsilon / self.steps)
+        return 2.5 * self.epsilon / self.steps
 
     def ascent(self) -> Ascent:
         from medadv_desktop.attacks.gradient import Ascent

@@ -150,7 +150,9 @@ def session(
             stack.enter_context(watched(network, token))
         token.check()
         originals = in_memory_format(images.detach().clone())
-        mixed = precision == "mixed" and quick is not model and computes_bfloat16(images.device)
+        # A probability in bfloat16 is too coarse for its logit: a baked-in sigmoid stays float32.
+        fit = quick is not model and model.reading.kind == "logits"
+        mixed = precision == "mixed" and fit and computes_bfloat16(images.device)
         landscape = Landscape(model, objective, labels, ids, quick=quick, mixed=mixed)
         if objective.needs_clean:
             clean = landscape.at(originals, torch.arange(len(ids), device=images.device))

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from medadv_desktop.attacks.attack import AttackResult
+from medadv_desktop.attacks.attack import AttackResult, Precision
 from medadv_desktop.attacks.bounded import BudgetedAttack
 from medadv_desktop.attacks.objectives import Objective
 from medadv_desktop.errors import AttackError
@@ -87,6 +87,7 @@ def smallest_budgets(
     sample_ids: Sequence[int] | None = None,
     token: CancelToken | None = None,
     emit: Emit = silent,
+    precision: Precision = "exact",
 ) -> SmallestBudgets:
     """Bisect the budget of a fixed-budget attack, for each sample by itself.
 
@@ -97,8 +98,8 @@ def smallest_budgets(
 
     Args:
         attack: its ε is replaced; its other fields hold at every budget. One that finds its steps
-            by itself (APGD) suits best: PGD's α of 1/255 does not walk far in ten steps.
-        images, labels, objective, seed, sample_ids, token, emit: as `Attack.run`.
+            by itself (APGD) suits best.
+        images, labels, objective, seed, sample_ids, token, emit, precision: as `Attack.run`.
         highest: the largest budget, in the units of the attack's ε.
         halvings: 1 to 16.
 
@@ -134,6 +135,7 @@ def smallest_budgets(
             sample_ids=[ids[row] for row in rows],
             token=token,
             emit=_previews(emit) if 0 in rows else silent,
+            precision=precision,
         )
         success = result.success.cpu().numpy()
         at_once = success & (result.steps.cpu().numpy() == 0) & (result.linf.cpu().numpy() == 0)

@@ -279,8 +279,11 @@ def _flat(flat: tuple[bool, ...]) -> Suspicion | None:
 def _untrained(seen: Agreement | None) -> Suspicion | None:
     if seen is None or seen.judged == 0:
         return None
-    if seen.correct == seen.judged or seen.correct > seen.expected + 1.645 * seen.spread:
+    doubt = 1.645 * seen.spread
+    if seen.correct == seen.judged or seen.correct > seen.expected + doubt:
         return None
+    if seen.correct + doubt >= (seen.expected + seen.judged) / 2:
+        return None  # so few samples that a fair model could look like this
     return Suspicion(
         "untrained-model",
         f"{seen.correct} of {seen.judged} decisions on clean images are right, where chance alone "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from medadv_desktop.attacks.apgd import APGD, LEAST_CLASSES
+from medadv_desktop.attacks.apgd import APGD, LEAST_CLASSES, AdaptiveLoss
 from medadv_desktop.attacks.attack import Attack, AttackResult
 from medadv_desktop.attacks.bounded import LINF_OR_L2, BudgetedAttack, LinfOrL2
 from medadv_desktop.attacks.fab import FAB
@@ -33,10 +33,13 @@ class WorstCase(BudgetedAttack):
 
     - PGD, ten steps: takes what falls easily;
     - APGD on the objective's own loss (cross-entropy, BCE);
-    - APGD on DLR towards each of nine classes (four classes and more), on DLR (three), on the
-      margin in logits (two classes, findings, and goals other than a class);
+    - APGD towards each of nine decisions: by DLR (four classes and more), by the margin in logits
+      (two and three classes, findings); on the margin alone for goals other than a class;
     - FAB towards the nearest borders, counted within the budget;
     - Square, by scores alone, which no masked gradient misleads.
+
+    Square raises the margin, as its authors have it, where the goal is any other decision; so does
+    PGD over findings, of which one is enough: their summed BCE pulls at all of them.
 
     A sample's result is the first that achieves the objective; of a sample that withstands all, the
     image whose logits came nearest to the goal.
@@ -46,6 +49,7 @@ class WorstCase(BudgetedAttack):
     title = "Worst case (ensemble)"
     summary = "PGD, two APGD, FAB and Square in turn on what still stands: the figure to quote"
     reference = "After AutoAttack, Croce and Hein, ICML 2020 (arXiv 2003.01690)"
+    runs_others = True
 
     norm: LinfOrL2 = LINF_OR_L2
     thoroughness: Thoroughness = Field(
@@ -84,7 +88,7 @@ class WorstCase(BudgetedAttack):
                 session.model,
                 session.originals[rows],
                 session.labels[rows],
-                session.objective,
+                goal_of(part, session.model.card, session.objective),
                 seed=session.seed,
                 sample_ids=[session.ids[row] for row in rows.tolist()],
                 token=session.token,
@@ -112,14 +116,19 @@ class WorstCase(BudgetedAttack):
         return session.objective.margin(logits.double(), labels, cutoffs)
 
 
-def _second_loss(card: ModelCard, objective: Objective) -> Literal["margin", "dlr", "dlr-targeted"]:
-    if card.multi_label or not isinstance(objective, Untargeted | Targeted):
-        return "margin"
-    if len(card.classes) >= LEAST_CLASSES["dlr-targeted"]:
+def goal_of(part: Attack, card: ModelCard, objective: Objective) -> Objective:
+    """The objective, with the loss that suits a part best."""
+    by_margin = isinstance(part, Square) or (isinstance(part, PGD) and card.multi_label)
+    if by_margin and isinstance(objective, Untargeted):
+        return Untargeted(loss_kind="margin")
+    return objective
+
+
+def _second_loss(card: ModelCard, objective: Objective) -> AdaptiveLoss:
+    many = not card.multi_label and len(card.classes) >= LEAST_CLASSES["dlr-targeted"]
+    if isinstance(objective, Untargeted | Targeted) and many:
         return "dlr-targeted"
-    if len(card.classes) >= LEAST_CLASSES["dlr"] and isinstance(objective, Untargeted):
-        return "dlr"
-    return "margin"
+    return "margin-targeted" if isinstance(objective, Untargeted) else "margin"
 
 
 def _as_part(emit: Emit, number: int, parts: int, *, shows_first: bool) -> Emit:

@@ -22,6 +22,7 @@ from medadv_desktop.gui.action_spec import (
 )
 from medadv_desktop.gui.dataset_actions import DATASET_ACTIONS
 from medadv_desktop.gui.file_actions import FILE_ACTIONS
+from medadv_desktop.gui.generator_actions import GENERATOR_ACTIONS
 from medadv_desktop.gui.model_actions import MODEL_ACTIONS
 from medadv_desktop.gui.viewing_actions import (
     CINE_ACTIONS,
@@ -243,6 +244,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         _nothing_runs,
         on_tool_bar=True,
     ),
+    *GENERATOR_ACTIONS,
     ActionSpec(
         "palette",
         QT_TRANSLATE_NOOP("Actions", "&Find an action…"),

@@ -119,6 +119,10 @@ class FileLine(QWidget):
         self.setFocusProxy(self.line)
         self.setAcceptDrops(True)
 
+    def stops(self) -> list[QWidget]:
+        """Where the tab key halts."""
+        return [self.line, self.browse]
+
     def text(self) -> str:
         return self.line.text()
 
@@ -258,7 +262,7 @@ class CheckList(QListWidget):
 
     def sizeHint(self) -> QSize:
         rows = min(max(self.count(), 2), 7)
-        height = rows * max(self.sizeHintForRow(0), 18) + 2 * self.frameWidth()
+        height = rows * (self.sizeHintForRow(0) if self.count() else 18) + 2 * self.frameWidth()
         return QSize(super().sizeHint().width(), height)
 
     def minimumSizeHint(self) -> QSize:

@@ -67,7 +67,7 @@ class SettingsForm(QWidget):
         self.more = QToolButton()
         self.more.setCheckable(True)
         self.more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.more.setText(self.tr("%n advanced field(s)", None, len(self._folded)))
+        self.more.setText(self.tr("Advanced ({0})").format(len(self._folded)))
         self.more.setToolTip(self.tr("Fields that seldom need another value"))
         self.more.setAccessibleName(self.more.text())
         self.more.toggled.connect(self.unfold)
@@ -107,6 +107,13 @@ class SettingsForm(QWidget):
         if self.values() != before:
             self.changed.emit()
 
+    def holds(self, settings: Settings) -> bool:
+        """Whether what stands in the form comes to `settings`, however it is written."""
+        try:
+            return self.value() == settings
+        except SettingsError:
+            return False
+
     def is_valid(self) -> bool:
         try:
             self.value()
@@ -117,6 +124,15 @@ class SettingsForm(QWidget):
     def editor(self, name: str) -> QWidget:
         """The widget that edits a field."""
         return self._rows[name].editor
+
+    def stops(self) -> list[QWidget]:
+        """Where the tab key halts, from top to bottom."""
+        plain = [row.editor for name, row in self._rows.items() if name not in self._folded]
+        rest = [self._rows[name].editor for name in self._folded]
+        found: list[QWidget] = []
+        for editor in (*plain, self.more, *rest):
+            found += editor.stops() if isinstance(editor, FileLine) else [editor]
+        return found
 
     def row(self, name: str) -> QWidget | None:
         """Label, editor, help and error of a field, to stand elsewhere; None without the field."""
@@ -176,7 +192,9 @@ class _Row(QWidget):
         self.editor = editor_for(field, names)
         self.error = _error_label()
         explanation = QCoreApplication.translate("Settings", field.help)
-        self.help = QLabel(". ".join(t for t in (explanation, _facts(field, unit, names)) if t))
+        # What holds indices shows names: there is nothing to explain.
+        said = (explanation, _facts(field, unit)) if not names else ()
+        self.help = QLabel(". ".join(text for text in said if text))
         self.help.setWordWrap(True)
         self.help.setFont(font("small"))
         self.help.setProperty("role", "muted")
@@ -191,7 +209,7 @@ class _Row(QWidget):
         layout.addWidget(self.editor, *((1, 0, 1, 2) if wide else (0, 1)))
         layout.addWidget(self.help, 2, 0, 1, 2)
         layout.addWidget(self.error, 3, 0, 1, 2)
-        self.help.setVisible(explained)
+        self.help.setVisible(explained and bool(said))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.setFocusProxy(self.editor)
         span = self.tr("Allowed: {0}").format(", ".join(names) if names else allowed(field))
@@ -212,11 +230,11 @@ class _Row(QWidget):
         self.editor.setAccessibleDescription(message or self._explanation)
 
 
-def _facts(field: Field, unit: str, names: tuple[str, ...]) -> str:
+def _facts(field: Field, unit: str) -> str:
     """Range, unit and default of a field in a few words."""
     tr = QCoreApplication.translate
     said = []
-    if not names and (field.minimum is not None or field.maximum is not None):
+    if field.minimum is not None or field.maximum is not None:
         low, high = _bound(field.minimum), _bound(field.maximum)
         if not high:
             said.append(tr("Settings", "From {0}").format(low))

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -146,6 +146,16 @@ class MessageBar(QWidget):
         names.changed.connect(self._rename)
         self._refresh()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return done
+
     @property
     def rows(self) -> tuple[_Row, ...]:
         """The messages on screen, newest first."""
@@ -171,6 +181,11 @@ class MessageBar(QWidget):
         older = self.tr("%n older, in the log too", None, hidden)
         self._more.setText(f"{dismiss_all} ({older})" if hidden else dismiss_all)
         self.filled.emit(bool(notices))
+
+    def _fit(self) -> None:
+        """As high as the words need at this width: a tool bar would go by a guess at a width."""
+        if self._rows:
+            self.setFixedHeight(self._layout.totalHeightForWidth(self.width()))
 
     def _rename(self) -> None:
         for row in self._rows.values():

@@ -271,7 +271,7 @@ QToolButton[segment]:focus {{ border: 1px solid {accent}; }}
 QToolButton[segment]:disabled {{ color: {border}; }}
 QStatusBar {{ background: {background}; border-top: 1px solid {border}; color: {muted}; }}
 QStatusBar::item {{ border: none; }}
-QTabBar::tab {{ background: {background}; color: {muted}; padding: 5px 11px;
+QTabBar::tab {{ background: {background}; color: {muted}; padding: 5px 7px;
     border: 1px solid {border}; border-bottom: none; }}
 QTabBar::tab:selected {{ background: {panel}; color: {text}; border-top: 2px solid {accent}; }}
 QTabBar::tab:hover {{ color: {text}; }}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from attack_models import convolutional, decided, linear, random_images
+from test_attack_isolation import assert_same, trace_of
 from torch import Tensor, nn
 
 from medadv_desktop.attacks.apgd import APGD
@@ -23,7 +24,7 @@ from medadv_desktop.attacks.objectives import (
 from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.attacks.smallest_budget import smallest_budgets
 from medadv_desktop.attacks.square import Square
-from medadv_desktop.attacks.worst_case import WorstCase
+from medadv_desktop.attacks.worst_case import WorstCase, goal_of
 from medadv_desktop.errors import AttackError, SettingsError
 from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Message, Progress
 from medadv_desktop.models.diagnostic import DiagnosticModel
@@ -34,13 +35,13 @@ from medadv_desktop.models.diagnostic import DiagnosticModel
 @pytest.mark.parametrize(
     ("classes", "thresholds", "objective", "second"),
     [
-        (2, (), Untargeted(), "margin"),
-        (3, (), Untargeted(), "dlr"),
+        (2, (), Untargeted(), "margin-targeted"),
+        (3, (), Untargeted(), "margin-targeted"),
         (4, (), Untargeted(), "dlr-targeted"),
         (5, (), Targeted(target=1), "dlr-targeted"),
         (3, (), Targeted(target=1), "margin"),
         (5, (), LeastLikely(), "margin"),
-        (3, (0.5, 0.5, 0.5), Untargeted(), "margin"),
+        (3, (0.5, 0.5, 0.5), Untargeted(), "margin-targeted"),
         (5, (0.5,) * 5, FlipAll(), "margin"),
     ],
 )
@@ -66,7 +67,7 @@ def test_that_the_ensemble_is_the_union_of_its_parts_and_only_survivors_go_on() 
     result = attack.run(model, images, labels, Untargeted(), seed=1, emit=told.append)
     union = torch.zeros(24, dtype=torch.bool)
     for part in attack.parts(model.card, Untargeted()):
-        found = part.run(model, images, labels, Untargeted(), seed=1)
+        found = part.run(model, images, labels, goal_of(part, model.card, Untargeted()), seed=1)
         expected = union | found.success
         union = expected
     assert result.success.tolist() == union.tolist()
@@ -225,6 +226,19 @@ def test_that_findings_of_their_own_can_be_erased_and_tied_ones_cannot() -> None
 def test_that_a_single_label_model_has_no_findings_to_erase() -> None:
     with pytest.raises(AttackError, match="multi-label"):
         erasable_findings(convolutional(3), random_images(1), PGD())
+
+
+def test_that_looking_for_findings_leaves_a_model_in_training_as_it_was() -> None:
+    model = convolutional(3, thresholds=(0.5, 0.5, 0.5))
+    images = random_images(4)
+    reported = decided(model, images)
+    model.train()
+    before = trace_of(model)
+    found = erasable_findings(model, images, PGD(epsilon=0.02, steps=2))
+    assert_same(before, trace_of(model))
+    assert torch.equal(found.reported, reported)
+    with pytest.raises(AttackError, match="reach from"):
+        erasable_findings(model, images * 255, PGD())
 
 
 def test_that_holding_the_others_still_is_what_success_means() -> None:

@@ -8,11 +8,12 @@ import math
 import pytest
 import torch
 from attack_models import card_of, convolutional, decided, linear, random_images
+from attack_trained import trained
 from torch import Tensor, nn
 
 from medadv_desktop.attacks.fgsm import FGSM
 from medadv_desktop.attacks.hopskipjump import HopSkipJump
-from medadv_desktop.attacks.objectives import Untargeted
+from medadv_desktop.attacks.objectives import FlipAll, Objective, Targeted, Untargeted
 from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.attacks.probing import examine, probe
 from medadv_desktop.attacks.suspicion import (
@@ -92,6 +93,7 @@ def test_that_decisions_no_better_than_chance_are_told() -> None:
     assert signs(agreement=Agreement(55, 100, 50, 5)) == ["untrained-model"]
     assert signs(agreement=Agreement(60, 100, 50, 5)) == []
     assert signs(agreement=Agreement(0, 0, 0, 0)) == []
+    assert signs(agreement=Agreement(2, 3, 1.5, 0.9)) == []  # three samples say nothing
 
 
 def test_that_expected_agreement_is_that_of_cohens_kappa() -> None:
@@ -182,6 +184,28 @@ def told(kind: str) -> set[str]:
 
 def test_that_an_honest_model_raises_no_suspicion() -> None:
     assert told("plain") == set()
+
+
+@pytest.mark.parametrize(
+    ("objective", "count"), [(Untargeted(), 48), (Untargeted(), 3), (Targeted(target=0), 48)]
+)
+def test_that_a_network_that_has_learned_raises_no_suspicion(
+    objective: Objective, count: int
+) -> None:
+    model, images, labels = trained()
+    rows = (labels != 0).nonzero().flatten() if objective.name == "targeted" else labels >= 0
+    images, labels = images[rows][:count], labels[rows][:count]
+    assert probe(model, images, labels, objective, epsilon=0.02) == ()
+
+
+def test_that_a_goal_beyond_all_budgets_is_no_sign() -> None:
+    """Two findings seen by the same pixels, with opposite signs, can never both be flipped."""
+    weights = torch.ones(2, 64, dtype=torch.float64)
+    model = linear(weights, torch.tensor([-31.5, -31.5]).double(), thresholds=(0.5, 0.5))
+    images, bright = near_the_middle()
+    labels = torch.stack([bright, 1 - bright], 1)
+    found = probe(model, images, labels, FlipAll(), epsilon=0.1)
+    assert "huge-budget-survived" not in {s.sign for s in found}
 
 
 def test_that_a_rounding_network_is_seen_through() -> None:

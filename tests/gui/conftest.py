@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from medadv_desktop.attacks.attack import AttackPreview
+from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetSearchRequest, BudgetTry
 from medadv_desktop.audit.requests import (
     AttackOutcome,
     AttackRequest,
@@ -99,6 +100,7 @@ class FakeEngine:
             PredictRequest: self._predict,
             AttackRequest: self._attack,
             FeatureRequest: self._features,
+            BudgetSearchRequest: self._search_budget,
         }
         return answers[type(request)](request, emit, token)
 
@@ -152,6 +154,39 @@ class FakeEngine:
             second_adversarial=attacked if second else None,
             device=self.device,
             seconds=0.1,
+        )
+
+    def _search_budget(
+        self, request: BudgetSearchRequest, emit: Emit, token: CancelToken
+    ) -> BudgetSearchOutcome:
+        """Falls at a quarter of the highest budget; tried are that, an eighth, and the whole."""
+        while not self.go.wait(0.002):
+            token.check()
+        card, clean = CARDS[request.model], self._image(0.25)
+        emit(Progress(3, request.halvings + 1))
+        tries = tuple(
+            BudgetTry(
+                epsilon=request.highest * share,
+                success=share >= 0.25,
+                adversarial=self._image(0.25 + request.highest * share),
+                prediction=self._prediction(card, int(share >= 0.25)),
+                linf=request.highest * share,
+                l2=request.highest * share * np.sqrt(clean.size),
+            )
+            for share in (0.125, 0.25, 1.0)
+        )
+        return BudgetSearchOutcome(
+            request=request,
+            plan=plan_input(card.preprocessing, request.frame),
+            original=clean,
+            clean=self._prediction(card, 0),
+            smallest=request.highest / 4,
+            step=request.highest / 2**request.halvings,
+            tries=tries,
+            reference=(0,),
+            reference_is_prediction=request.labels is None,
+            device=self.device,
+            seconds=0.2,
         )
 
     def _features(self, request: FeatureRequest, _emit: Emit, _token: CancelToken) -> FeatureResult:

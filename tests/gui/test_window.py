@@ -10,7 +10,7 @@ import time
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QSpinBox
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QSpinBox, QTabBar
 
 from medadv_desktop import NOT_FOR_DIAGNOSIS
 from medadv_desktop.gui.actions import ACTIONS, plain_text
@@ -65,6 +65,29 @@ def test_that_a_layout_of_another_version_is_not_restored(qtbot, open_window):
     first.settings.setValue("layout/version", 0)
     first.settings.sync()
     assert not open_window(warm=False).window.docks["log"].isHidden()
+
+
+def test_that_no_title_of_a_tab_is_cut_in_the_default_layout(qtbot, open_window):
+    window = open_window(warm=False).window
+    window.resize(1280, 800)
+    qtbot.waitUntil(lambda: window.docks["original"].width() > 300)
+    bars = [b for b in window.findChildren(QTabBar) if b.isVisible() and b.count()]
+    assert sorted(bar.count() for bar in bars)[0] == 3  # studies, models, data sets
+    for bar in bars:
+        needed = sum(
+            bar.fontMetrics().horizontalAdvance(bar.tabText(i)) for i in range(bar.count())
+        )
+        assert needed + 14 * bar.count() <= bar.width()
+
+
+def test_that_a_message_is_as_high_as_its_words(qtbot, open_window):
+    session = open_window(warm=False)
+    window, notices = session.window, session.bench.controller.notices
+    notices.add("Short")
+    qtbot.waitUntil(lambda: 0 < window.messages.height() < 60)
+    low = window.messages.height()
+    notices.add("A longer sentence. " * 60)
+    qtbot.waitUntil(lambda: window.messages.height() > 2 * low)
 
 
 def test_that_viewers_gain_when_the_window_grows(qtbot, open_window):

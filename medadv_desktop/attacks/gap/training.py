@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medadv_desktop.attacks.fitting import need_gradients
-from medadv_desktop.attacks.gap.file import EpochFigures, Origin, TrainedGenerator, load, save
+from medadv_desktop.attacks.gap.file import TrainedGenerator, load, save
+from medadv_desktop.attacks.gap.history import EpochFigures, GapPreview, Origin
 from medadv_desktop.attacks.gap.networks import Generator
 from medadv_desktop.attacks.gap.recipe import GapRecipe
 from medadv_desktop.attacks.isolation import undisturbed
@@ -26,27 +26,6 @@ Batches = Callable[[int], Iterable[Tensor]]
 
 _BETAS = (0.9, 0.999)
 _STATE = ("step", "exp_avg", "exp_avg_sq")
-
-
-@dataclass(frozen=True, eq=False)
-class GapPreview:
-    """How training stands, as the `value` of a `jobs.Partial`.
-
-    Attributes:
-        epoch, epochs: the running one, counted from 1, of how many.
-        loss: of the last batch.
-        fooling_rate: share of the epoch's images so far whose decision changed.
-        original, adversarial: one image, C×H×W float32, the same in every preview.
-        history: figures of the epochs done.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    fooling_rate: float
-    original: NDArray[np.float32]
-    adversarial: NDArray[np.float32]
-    history: tuple[EpochFigures, ...]
 
 
 def train_generator(
@@ -86,7 +65,7 @@ def train_generator(
     _remember(optimiser, generator, trained.optimiser)
     epochs = list(trained.epochs)
     with undisturbed(model, parameter.device, recipe.seed, token):
-        lesson = _Lesson(model, generator, optimiser, recipe, token, emit)
+        lesson = _Lesson(model, generator, optimiser, recipe, origin.samples, token, emit)
         while len(epochs) < recipe.epochs:
             epochs.append(lesson.epoch(len(epochs), batches, tuple(epochs)))
             over = len(epochs) == recipe.epochs
@@ -136,9 +115,11 @@ class _Lesson:
         generator: Generator,
         optimiser: torch.optim.Optimizer,
         recipe: GapRecipe,
+        samples: int,
         token: CancelToken,
         emit: Emit,
     ) -> None:
+        self.samples = samples
         self.model = model
         self.generator = generator
         self.weights = list(generator.parameters())
@@ -158,7 +139,7 @@ class _Lesson:
             losses += loss * len(images)
             fooled += changed
             seen += len(images)
-            self._tell(number, loss, fooled / seen, images, history)
+            self._tell(number, loss, fooled / seen, seen, images, history)
         if not seen:
             raise AttackError("there are no images to train on", subject="data set")
         return EpochFigures(losses / seen, fooled / seen)
@@ -189,6 +170,7 @@ class _Lesson:
         number: int,
         loss: float,
         rate: float,
+        seen: int,
         images: Tensor,
         history: tuple[EpochFigures, ...],
     ) -> None:
@@ -198,22 +180,20 @@ class _Lesson:
             self.shown = images[:1].clone()
         with torch.no_grad():
             adversarial = (self.shown + self.generator(self.shown)).clamp(0, 1)
-        self.emit(
-            Progress(number, self.recipe.epochs, f"loss {loss:.3f}, {rate:.0%} of decisions change")
+        preview = GapPreview(
+            epoch=number + 1,
+            epochs=self.recipe.epochs,
+            loss=loss,
+            fooling_rate=rate,
+            original=_pixels(self.shown),
+            adversarial=_pixels(adversarial),
+            history=history,
+            seen=seen,
+            samples=self.samples,
         )
-        self.emit(
-            Partial(
-                GapPreview(
-                    epoch=number + 1,
-                    epochs=self.recipe.epochs,
-                    loss=loss,
-                    fooling_rate=rate,
-                    original=_pixels(self.shown),
-                    adversarial=_pixels(adversarial),
-                    history=history,
-                )
-            )
-        )
+        told = f"loss {loss:.3f}, {rate:.0%} of decisions change"
+        self.emit(Progress(preview.epochs_done, preview.epochs, told))
+        self.emit(Partial(preview))
 
 
 def _loss(model: DiagnosticModel, logits: Tensor, clean: Tensor, recipe: GapRecipe) -> Tensor:

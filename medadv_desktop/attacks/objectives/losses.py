@@ -82,3 +82,17 @@ def past_cutoffs(
 
     height = logits if cutoffs is None else logits - cutoffs.to(logits)
     return torch.where(states.bool(), height, -height)
+
+
+def past_borders(
+    logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
+) -> torch.Tensor:
+    """N×K: how far past the border of each other decision: z_k − z_y, −∞ for the reference class
+    itself; or of each finding, past its cutoff.
+    """
+    import torch
+
+    if labels.ndim > 1:
+        return past_cutoffs(logits, ~labels.bool(), cutoffs)
+    own = labels[:, None]
+    return (logits - logits.gather(1, own)).scatter(1, own, -torch.inf)

@@ -35,7 +35,8 @@ class Untargeted(Objective):
     """Any decision other than the reference.
 
     Losses: cross-entropy (multi-label: BCE summed over findings); `margin`, how far past the border
-    in logits; `dlr`, for three and more classes.
+    in logits; `dlr`, for three and more classes. Over findings the margin is that of the finding
+    nearest to its border: as a rule the stronger one, for BCE pulls at all of them.
     """
 
     name = "untargeted"

@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
+    QFormLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -16,9 +17,11 @@ from PySide6.QtWidgets import (
 
 from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.forms import ignore_wheel
-from medadv_desktop.gui.theme import SMALL
+from medadv_desktop.gui.theme import MEDIUM, SMALL
 from medadv_desktop.models.card import ModelCard
 from medadv_desktop.models.library import LibraryEntry
+
+LONGEST_LABEL = "Second model "
 
 
 def let_grow(box: QComboBox) -> None:
@@ -28,6 +31,23 @@ def let_grow(box: QComboBox) -> None:
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     ignore_wheel(box)
+
+
+def rows() -> QFormLayout:
+    """Label and chooser side by side; the columns of all parts of the panel stand in line."""
+    result = _Rows()
+    result.setContentsMargins(0, 0, 0, 0)
+    result.setHorizontalSpacing(MEDIUM)
+    result.setVerticalSpacing(SMALL + 2)
+    result.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+    return result
+
+
+class _Rows(QFormLayout):
+    def addRow(self, *parts: object) -> None:
+        super().addRow(*parts)
+        if len(parts) == 2 and (label := self.labelForField(parts[1])) is not None:
+            label.setMinimumWidth(label.fontMetrics().horizontalAdvance(LONGEST_LABEL))
 
 
 class ModelChooser(QComboBox):
@@ -170,7 +190,7 @@ class _FindingList(QListWidget):
 
     def sizeHint(self) -> QSize:
         rows = min(max(self.count(), 2), 7)
-        height = rows * max(self.sizeHintForRow(0), 18) + 2 * self.frameWidth()
+        height = rows * (self.sizeHintForRow(0) if self.count() else 18) + 2 * self.frameWidth()
         return QSize(super().sizeHint().width(), height)
 
     def offer(self, names: tuple[str, ...]) -> None:

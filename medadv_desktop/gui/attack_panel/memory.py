@@ -8,8 +8,9 @@ from medadv_desktop.attacks.attack import Attack
 from medadv_desktop.errors import SettingsError
 from medadv_desktop.settings import parse
 
-_BUDGETS = {"linf": 4 / 255, "l2": 2.0, "l1": 60.0, "l0": 0.01}
-"""A first ε for each norm, for inputs of some 224² pixels; l0 counts in shares of the pixels."""
+_BUDGETS = {"linf": 4 / 255, "l2": 2.0, "l1": 255.0, "l0": 50.0}
+"""A first ε for each norm: those customary for 224² colour (Croce and Hein, ICML 2022), and of l0
+so many pixels that it is a thousandth of them."""
 
 
 class AttackMemory:
@@ -41,14 +42,12 @@ class AttackMemory:
             attack = parse(kind, values)
         except SettingsError:  # the values belong to another norm, or the norm is none of its own
             attack = _tolerant(kind, norm)
-        return self.in_its_norm(attack)
+        budget = self.budget(kind, getattr(attack, "norm", None))
+        return attack if budget is None else parse(kind, attack.model_dump() | {"epsilon": budget})
 
-    def in_its_norm(self, attack: Attack) -> Attack:
-        """The attack with the budget that was last set in its norm."""
-        if not _has_budget(type(attack)):
-            return attack
-        values = attack.model_dump()
-        return parse(type(attack), values | {"epsilon": self._budgets[values["norm"]]})
+    def budget(self, kind: type[Attack], norm: object) -> float | None:
+        """The budget that was last set in a norm; None for attacks that need none."""
+        return self._budgets.get(str(norm)) if _has_budget(kind) else None
 
 
 def _tolerant(kind: type[Attack], norm: str | None) -> Attack:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from itertools import pairwise
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
-    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.fitting import ModelFacts
+from medadv_desktop.attacks.fitting import ModelFacts, why_not
 from medadv_desktop.attacks.objectives import OBJECTIVES, Objective
 from medadv_desktop.attacks.presets import PRESETS
 from medadv_desktop.attacks.registry import ATTACKS
@@ -28,7 +29,7 @@ from medadv_desktop.attacks.threat import Threat
 from medadv_desktop.errors import MedAdvError, SettingsError
 from medadv_desktop.gui import icons
 from medadv_desktop.gui.attack_panel.attack_list import AttackList
-from medadv_desktop.gui.attack_panel.choosers import LabelChooser, ModelChooser, let_grow
+from medadv_desktop.gui.attack_panel.choosers import LabelChooser, ModelChooser, let_grow, rows
 from medadv_desktop.gui.attack_panel.memory import AttackMemory
 from medadv_desktop.gui.attack_panel.result_notes import ResultNotes
 from medadv_desktop.gui.attack_panel.threat_form import ThreatForm
@@ -40,30 +41,10 @@ from medadv_desktop.gui.theme import MEDIUM, SMALL, font
 
 _LARGEST_SEED = 2**31 - 1
 
-_PLAIN = frozenset(
-    [
-        "norm",
-        "epsilon",
-        "steps",
-        "queries",
-        "restarts",
-        "draws",
-        "loss",
-        "thoroughness",
-        "generator",
-        "file",
-        "pixels",
-        "placement",
-        "unit",
-        "height",
-        "width",
-        "row",
-        "column",
-        "mask",
-        "max_displacement",
-        "max_share",
-        "max_pixels",
-    ]
+_PLAIN = (
+    *("norm", "epsilon", "steps", "queries", "restarts", "draws", "loss", "thoroughness"),
+    *("generator", "file", "pixels", "max_displacement", "max_share", "max_pixels"),
+    *("placement", "unit", "height", "width", "row", "column", "mask"),
 )
 """Fields that everybody sets; the others are folded away."""
 
@@ -96,8 +77,6 @@ class AttackPanel(QWidget):
         self.preset.addItem(self.tr("Own settings"), "")
         for preset in PRESETS:
             self.preset.addItem(translated(preset.title), preset.name)
-            tip = translated(preset.sentence)
-            self.preset.setItemData(self.preset.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.preset.setToolTip(self.tr("Attacks with their settings, by what you want to know"))
         let_grow(self.preset)
         self.attack = AttackList(bench)
@@ -143,7 +122,7 @@ class AttackPanel(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(MEDIUM, MEDIUM, MEDIUM, MEDIUM)
         column.setSpacing(MEDIUM)
-        models = _rows()
+        models = rows()
         models.addRow(self.tr("&Model"), self.model)
         models.addRow(self.tr("Sec&ond model"), self.second)
         models.addRow(self.tr("&True label"), self.labels)
@@ -151,7 +130,7 @@ class AttackPanel(QWidget):
         column.addWidget(_heading(self.tr("The attacker")))
         column.addWidget(self.threat)
         column.addWidget(_heading(self.tr("The attack")))
-        attack = _rows()
+        attack = rows()
         attack.addRow(self.tr("&Preset"), self.preset)
         attack.addRow(self.tr("&Attack"), self.attack)
         column.addLayout(attack)
@@ -164,7 +143,7 @@ class AttackPanel(QWidget):
         seed.setSpacing(SMALL)
         seed.addWidget(self.seed, 1)
         seed.addWidget(self.dice)
-        last = _rows()
+        last = rows()
         last.addRow(self.tr("S&eed"), seed)
         last.labelForField(seed).setBuddy(self.seed)
         column.addLayout(last)
@@ -231,7 +210,18 @@ class AttackPanel(QWidget):
         """Another model: other goals and attacks fit, and classes have other names."""
         self._facts = self._known_facts()
         self.threat.show_model(self._facts)
+        self._offer_presets()
         self._show_case()
+
+    def _offer_presets(self) -> None:
+        items = self.preset.model()
+        assert isinstance(items, QStandardItemModel)
+        for place, preset in enumerate(PRESETS, start=1):
+            kind, facts = ATTACKS[preset.attack], self._facts
+            reason = why_not(kind, facts) if facts is not None else ""
+            items.item(place).setEnabled(not reason)
+            sentence = translated(preset.sentence)
+            items.item(place).setToolTip(f"{kind.title} {reason}" if reason else sentence)
 
     def _show_case(self) -> None:
         case = self._case
@@ -244,10 +234,11 @@ class AttackPanel(QWidget):
         self.reference.setText(case.attack.reference)
         if self._form_kind is not type(case.attack):
             self._replace_form(type(case.attack))
-        if self.settings.values() != case.attack.model_dump():
+        if not self.settings.holds(case.attack):
             self.settings.set_value(case.attack)
         self._show_norm()
         self.threat.show_objective(case.objective)
+        self._order_tabs()
         self.seed.setValue(case.seed)
         self._showing = False
         self._show_preset()
@@ -259,6 +250,23 @@ class AttackPanel(QWidget):
         row = self.settings.row("norm")
         if row is not None:
             row.setVisible(not self.threat.threat.norm)
+
+    def _order_tabs(self) -> None:
+        """Forms that were replaced would come last, wherever they stand."""
+        forms = (self.settings, self.threat.goal)
+        if forms == self._ordered:
+            return
+        self._ordered = forms
+        own = self.settings.stops()
+        row = self.settings.row("epsilon")
+        budget = [self.settings.editor("epsilon")] if row is not None else []
+        goal = self.threat.goal.stops() if self.threat.goal is not None else []
+        stops = [self.threat.knowledge, self.threat.objective, *goal, self.threat.norm, *budget]
+        stops += [self.preset, self.attack, *(w for w in own if w not in budget), self.seed]
+        for before, after in pairwise((*stops, self.dice, self.run)):
+            QWidget.setTabOrder(before, after)
+
+    _ordered: tuple[object, ...] = ()
 
     def _show_preset(self) -> None:
         case = self._case
@@ -345,6 +353,7 @@ class AttackPanel(QWidget):
     def _edited(self) -> None:
         if self._showing:
             return
+        self._follow_norm()
         self._tell_error()
         try:
             attack, objective = self.settings.value(), self.threat.value()
@@ -352,10 +361,16 @@ class AttackPanel(QWidget):
             self._show_readiness()
             return
         assert isinstance(attack, Attack)
-        before = getattr(self._case.attack, "norm", None)
-        if getattr(attack, "norm", None) != before:
-            attack = self._memory.in_its_norm(attack)
         self._case.set_attack(attack, objective, self.seed.value())
+
+    def _follow_norm(self) -> None:
+        """Another norm in the form brings its own budget: the old one means nothing in it."""
+        norm = self.settings.values().get("norm")
+        budget = self._memory.budget(self._form_kind, norm)
+        if budget is not None and norm != getattr(self._case.attack, "norm", norm):
+            self._showing = True
+            self.settings.set_values({"epsilon": budget})
+            self._showing = False
 
     def _run_or_cancel(self) -> None:
         if self._controller.attacking:
@@ -406,14 +421,6 @@ class AttackPanel(QWidget):
         self._form_place.replaceWidget(old, self.settings)
         old.hide()
         old.deleteLater()
-
-
-def _rows() -> QFormLayout:
-    rows = QFormLayout()
-    rows.setHorizontalSpacing(MEDIUM)
-    rows.setVerticalSpacing(SMALL + 2)
-    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    return rows
 
 
 def _heading(text: str) -> QLabel:

@@ -40,8 +40,8 @@ class ResultNotes(QScrollArea):
 
     def _show(self) -> None:
         outcome = self._case.outcome
-        suspicions = tuple(getattr(outcome, "suspicions", ()))
-        said = [f"⚠ {s.message[:1].upper()}{s.message[1:]}. {s.remedy}" for s in suspicions]
+        suspicions = outcome.suspicions if outcome is not None else ()
+        said = [f"⚠ {_sentence(s.message)} {s.remedy}" for s in suspicions]
         notes = outcome.notes if outcome is not None else ()
         said += [QCoreApplication.translate("Settings", note) for note in notes]
         role = "warning" if suspicions else "muted"
@@ -60,3 +60,8 @@ class ResultNotes(QScrollArea):
     def _fit(self) -> None:
         wanted = self.text.heightForWidth(max(self.viewport().width(), 120))
         self.setFixedHeight(min(max(wanted, 1), _HIGHEST))
+
+
+def _sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

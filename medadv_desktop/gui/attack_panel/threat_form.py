@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidg
 from medadv_desktop.attacks.fitting import ModelFacts
 from medadv_desktop.attacks.objectives import INDEX_FIELDS, OBJECTIVES, Objective
 from medadv_desktop.attacks.threat import KNOWLEDGE, NORMS, Threat
-from medadv_desktop.gui.attack_panel.choosers import let_grow
+from medadv_desktop.gui.attack_panel.choosers import let_grow, rows
 from medadv_desktop.gui.attack_panel.wording import (
     knowledge_sentence,
     knowledge_title,
@@ -17,7 +17,7 @@ from medadv_desktop.gui.attack_panel.wording import (
     translated,
 )
 from medadv_desktop.gui.forms import SettingsForm
-from medadv_desktop.gui.theme import MEDIUM, SMALL
+from medadv_desktop.gui.theme import SMALL
 from medadv_desktop.models.card import ModelCard
 
 
@@ -58,17 +58,16 @@ class ThreatForm(QWidget):
         for box in (self.knowledge, self.objective, self.norm):
             let_grow(box)
         self._goal_place, self._budget_place = _place(), _place()
-        layout = QFormLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setHorizontalSpacing(MEDIUM)
-        layout.setVerticalSpacing(SMALL + 2)
-        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        layout.addRow(self.tr("&Knows"), self.knowledge)
-        layout.addRow(self.sentence)
-        layout.addRow(self.tr("&Wants"), self.objective)
-        layout.addRow(self._goal_place)
-        layout.addRow(self.tr("&Norm"), self.norm)
-        layout.addRow(self._budget_place)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(SMALL + 2)
+        # One form for each chooser: a form layout misjudges the height of wrapped text in it.
+        column.addLayout(_one_row(self.tr("&Knows"), self.knowledge))
+        column.addWidget(self.sentence)
+        column.addLayout(_one_row(self.tr("&Wants"), self.objective))
+        column.addWidget(self._goal_place)
+        column.addLayout(_one_row(self.tr("&Norm"), self.norm))
+        column.addWidget(self._budget_place)
         self.knowledge.activated.connect(self._threat_edited)
         self.norm.activated.connect(self._threat_edited)
         self.objective.activated.connect(self._objective_chosen)
@@ -119,7 +118,7 @@ class ThreatForm(QWidget):
         """Show an objective. No signal is emitted."""
         if self.objective.currentData() != objective.name or self._goal_kind != objective.name:
             self._make_goal(objective.name)
-        if self.goal is not None and self.goal.values() != objective.model_dump():
+        if self.goal is not None and not self.goal.holds(objective):
             self.goal.blockSignals(True)
             self.goal.set_value(objective)
             self.goal.blockSignals(False)
@@ -175,6 +174,12 @@ class ThreatForm(QWidget):
 
     def _say(self) -> None:
         self.sentence.setText(knowledge_sentence(self.knowledge.currentData()))
+
+
+def _one_row(label: str, chooser: QWidget) -> QFormLayout:
+    row = rows()
+    row.addRow(label, chooser)
+    return row
 
 
 def _place() -> QWidget:

@@ -59,8 +59,8 @@ def norm_title(norm: str) -> str:
     """What a norm measures."""
     return {
         "": tr("AttackPanel", "Any"),
-        "linf": tr("AttackPanel", "{0}: largest change of a pixel"),
+        "linf": tr("AttackPanel", "{0}: largest change"),
         "l2": tr("AttackPanel", "{0}: Euclidean length"),
-        "l1": tr("AttackPanel", "{0}: sum of all changes"),
-        "l0": tr("AttackPanel", "{0}: number of pixels"),
+        "l1": tr("AttackPanel", "{0}: sum of changes"),
+        "l0": tr("AttackPanel", "{0}: pixels changed"),
     }[norm].format(SPOKEN.get(norm, ""))

@@ -18,6 +18,7 @@ NAMES = (
     "attack",
     "predictions",
     "features",
+    "budget",
     "histogram",
     "measurements",
     "planes",

@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDockWidget,
@@ -183,7 +183,16 @@ class DatasetsPanel(QStackedWidget):
         return QSize(640, 220)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(320, 80)
+        return QSize(200, 80)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Side by side where there is room, else one under the other."""
+        super().resizeEvent(event)
+        wide = self.width() > 1.1 * self.height()
+        side = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+        if self.filled.orientation() is not side:
+            self.filled.setOrientation(side)
+            self.filled.setSizes([190, 300, 520] if wide else [150, 260, 400])
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ParentChange and isinstance(self.parent(), QDockWidget):
@@ -287,7 +296,7 @@ class DatasetsPanel(QStackedWidget):
         self._make_invitation()
         left = QWidget()
         column = QVBoxLayout(left)
-        column.setContentsMargins(SMALL, SMALL, 0, SMALL)
+        column.setContentsMargins(SMALL, SMALL, SMALL, SMALL)
         column.setSpacing(SMALL)
         bar = QHBoxLayout()
         bar.setSpacing(TINY)
@@ -301,7 +310,7 @@ class DatasetsPanel(QStackedWidget):
         column.addWidget(self.list, 1)
         right = QWidget()
         shown = QVBoxLayout(right)
-        shown.setContentsMargins(0, SMALL, SMALL, SMALL)
+        shown.setContentsMargins(SMALL, SMALL, SMALL, SMALL)
         shown.setSpacing(TINY)
         head = QHBoxLayout()
         head.setSpacing(MEDIUM)
@@ -377,6 +386,6 @@ DOCK = DockSpec(
     id="datasets",
     title=QT_TRANSLATE_NOOP("Docks", "Data sets"),
     icon="dataset",
-    area=Qt.DockWidgetArea.BottomDockWidgetArea,
+    area=Qt.DockWidgetArea.LeftDockWidgetArea,
     build=DatasetsPanel,
 )

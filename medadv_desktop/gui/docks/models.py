@@ -37,7 +37,7 @@ from medadv_desktop.gui import icons
 from medadv_desktop.gui.docks.spec import DockSpec, Workbench
 from medadv_desktop.gui.lists import dress
 from medadv_desktop.gui.state.model_library import CodeWish, ModelLibrary, ModelState
-from medadv_desktop.gui.theme import MEDIUM, SMALL, Theme, font
+from medadv_desktop.gui.theme import MEDIUM, SMALL, TINY, Theme, font
 from medadv_desktop.gui.wizards.model_import.sheet import Sheet
 from medadv_desktop.gui.wizards.model_import.summary import architecture_text, card_words
 from medadv_desktop.gui.wizards.steps import Callout
@@ -46,7 +46,7 @@ from medadv_desktop.models.library import BrokenEntry, LibraryEntry
 NAME, STATE, TASK, CLASSES, ARCHITECTURE, FORMAT, ACCESS, FINGERPRINT, ORIGIN = range(9)
 _WIDTHS = (26, 15, 10, 9, 17, 20, 12, 11, 9)
 _SHORT = 8
-_CARD_WIDTH = 230
+_CARD_WIDTH = 180
 _STATE_COLORS = {
     ModelState.IN_USE: "success",
     ModelState.SECOND: "accent",
@@ -228,6 +228,10 @@ class ModelsPanel(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(640, 220)
 
+    def minimumSizeHint(self) -> QSize:
+        """The buttons in a row; what stands beside each other can stand above each other."""
+        return QSize(220, super().minimumSizeHint().height())
+
     @property
     def questions(self) -> tuple[QMessageBox, ...]:
         """What waits for an answer."""
@@ -276,11 +280,13 @@ class ModelsPanel(QWidget):
         self.sheet.title.hide()
 
     def _arrange(self) -> None:
-        bar = QHBoxLayout()
-        bar.setSpacing(SMALL)
+        # Two rows, so that the panel fits into a column at the side of the window.
+        head, bar = QHBoxLayout(), QHBoxLayout()
+        head.setSpacing(SMALL)
+        bar.setSpacing(TINY)
         first = self._button("import-model", self.tr("Import…"), "import-model", words=True)
-        bar.addWidget(first)
-        bar.addSpacing(SMALL)
+        head.addWidget(first)
+        head.addWidget(self.search, 1)
         for action, text, icon in (
             ("use-model", self.tr("Use as model"), "model"),
             ("use-second-model", self.tr("Use as second model"), "second-model"),
@@ -291,8 +297,7 @@ class ModelsPanel(QWidget):
             ("remove-model", self.tr("Remove"), "remove"),
         ):
             bar.addWidget(self._button(action, text, icon))
-        bar.addSpacing(MEDIUM)
-        bar.addWidget(self.search, 1)
+        bar.addStretch(1)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(MEDIUM, 0, 0, 0)
@@ -317,6 +322,7 @@ class ModelsPanel(QWidget):
         block = QVBoxLayout(self)
         block.setContentsMargins(MEDIUM, SMALL, MEDIUM, MEDIUM)
         block.setSpacing(SMALL)
+        block.addLayout(head)
         block.addLayout(bar)
         block.addWidget(self.splitter, 1)
 
@@ -440,6 +446,6 @@ DOCK = DockSpec(
     id="models",
     title=QT_TRANSLATE_NOOP("Docks", "Models"),
     icon="model",
-    area=Qt.DockWidgetArea.BottomDockWidgetArea,
+    area=Qt.DockWidgetArea.LeftDockWidgetArea,
     build=ModelsPanel,
 )

@@ -61,7 +61,7 @@ class AdversarialPane(Pane):
         if still.tried is None:
             step = self.tr("Step {0} of {1}").format(still.step, still.steps)
             self.set_caption(step, size, "adversarial")
-            self.result.setText(self.tr("Only the result was predicted"))
+            self.result.setText(self.tr("Only the result is predicted"))
             return
         tried = still.tried
         verdict = self.tr("{0} at ε {1}").format(

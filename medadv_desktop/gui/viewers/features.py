@@ -99,7 +99,7 @@ class FeaturePanel(QWidget):
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.layer.setMinimumContentsLength(10)
-        self.layer.activated.connect(self._chosen)
+        self.layer.activated.connect(self._request)
         label = QLabel(self.tr("&Layer"))
         label.setBuddy(self.layer)
         self.distance = ElidedLabel()
@@ -150,17 +150,19 @@ class FeaturePanel(QWidget):
 
     def _ask(self) -> None:
         """Ask for what the current images do in the layer, once for each pair of images."""
-        case, layer = self._case, self.layer.currentText()
-        source = case.outcome or case.prediction
-        wanted = (layer, source)
-        if not layer or source is None:
+        wanted = self._wanted()
+        if wanted is None:
             self._asked = None
-        elif case.features is None and wanted != self._asked:
-            self._asked = wanted
-            self._bench.controller.request_features(layer)
+        elif self._case.features is None and wanted != self._asked:
+            self._request()
 
-    def _chosen(self) -> None:
-        self._asked = None
+    def _wanted(self) -> tuple[str, object] | None:
+        """The layer that is chosen, and the answer whose images it is about."""
+        layer, source = self.layer.currentText(), self._case.outcome or self._case.prediction
+        return (layer, source) if layer and source is not None else None
+
+    def _request(self) -> None:
+        self._asked = self._wanted()
         self._bench.controller.request_features(self.layer.currentText())
 
     def _show(self) -> None:
@@ -169,6 +171,7 @@ class FeaturePanel(QWidget):
             self.distance.setText("")
             self.grid.set_pairs((), self._missing())
             return
+        self._asked = None  # answered: should they be dropped, they are asked for again
         if features.adversarial is not None:
             text = self.tr("moved by {0} of its length").format(number(features.distance, 3))
             self.distance.setText(text)

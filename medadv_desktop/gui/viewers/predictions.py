@@ -7,6 +7,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from medadv_desktop.gui.docks.spec import Workbench
+from medadv_desktop.gui.state.attack_trail import Still
 from medadv_desktop.gui.theme import MEDIUM, SMALL, TINY, font
 from medadv_desktop.gui.viewers.bars import ProbabilityBars, sections_of
 from medadv_desktop.gui.viewers.pane import ElidedLabel, SeriesDot
@@ -65,11 +66,12 @@ class PredictionPanel(QWidget):
             self._case.prediction_changed,
             self._case.second_prediction_changed,
             self._case.outcome_changed,
-            self._case.preview_changed,
             bench.controller.ready_to_attack_changed,
             bench.jobs.busy_changed,
         ):
             changed.connect(self._changed)
+        self._still: Still | None = None
+        self._case.preview_changed.connect(self._preview_changed)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -79,8 +81,14 @@ class PredictionPanel(QWidget):
         if self.isVisible():
             self._show()
 
+    def _preview_changed(self) -> None:
+        """A preview changes nothing here; an image that is looked at instead of the result does."""
+        if self._case.still is not self._still:
+            self._changed()
+
     def _show(self) -> None:
         case = self._case
+        self._still = case.still
         outcome = case.outcome
         clean = clean_of(case)
         for widget in (self.headline, self.measures, self.reference, self.legend, self.bars):
@@ -109,7 +117,7 @@ class PredictionPanel(QWidget):
             self.measures.setText(measures(outcome))
             self.reference.setText(reference_text(outcome))
             if case.still is not None:
-                self.reference.setText(self.tr("The result; steps before it were not predicted."))
+                self.reference.setText(self.tr("The result; steps before it are not predicted."))
         else:
             self._say(self.tr("Clean image: {0}").format(verdict_text(clean)), "")
             running = self._bench.controller.attacking

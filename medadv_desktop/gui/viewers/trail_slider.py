@@ -46,9 +46,10 @@ class TrailSlider(QWidget):
         case, frames = self._case, self._trail.frames
         running = case.preview is not None
         belongs = running or (case.outcome is not None and self._trail.outcome is case.outcome)
-        self.setVisible(belongs and len(frames) > 1)
-        end = len(frames) - 1 if running else len(frames)
         still = case.still
+        elsewhere = still is not None and still.tried is not None
+        self.setVisible(belongs and len(frames) > 1 and not elsewhere)
+        end = len(frames) - 1 if running else len(frames)
         place = end
         if still is not None and still.tried is None:
             shown = [f.adversarial is still.adversarial for f in frames]

@@ -6,8 +6,8 @@ from typing import Literal
 
 import pytest
 from pydantic import Field
-from PySide6.QtCore import QLocale, QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QLocale, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLabel
 
 from medadv_desktop.attacks.objectives import FlipFindings, Targeted
@@ -143,3 +143,69 @@ def test_that_a_rule_over_several_fields_is_told(show):
     form.editor("restarts").setValue(2)
     assert not form.is_valid()
     assert "random start" in form.error_of("restarts")
+
+
+class Filed(Settings):
+    source: str = Field(
+        "",
+        description="Where it lies",
+        json_schema_extra={"kind": "file", "suffixes": [".safetensors"]},
+    )
+
+
+def dropped(editor, path) -> bool:
+    """Drop a file on an editor; whether it was taken."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    action, button = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    plain = Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(3, 3), action, mime, button, plain)
+    enter.ignore()
+    QApplication.sendEvent(editor, enter)
+    if enter.isAccepted():
+        QApplication.sendEvent(editor, QDropEvent(QPointF(3, 3), action, mime, button, plain))
+    return enter.isAccepted()
+
+
+def test_that_a_file_is_typed_or_dropped(show, qtbot, tmp_path):
+    form = show(SettingsForm(Filed))
+    editor = form.editor("source")
+    with qtbot.waitSignal(form.changed):
+        assert dropped(editor, tmp_path / "net.safetensors")
+    assert form.value() == Filed(source=str(tmp_path / "net.safetensors"))
+    editor.line.setText("other.safetensors")
+    assert form.value() == Filed(source="other.safetensors")
+    assert editor.line.accessibleName() == "Source"
+
+
+def test_that_a_file_of_another_kind_cannot_be_dropped(show, tmp_path):
+    form = show(SettingsForm(Filed))
+    assert not dropped(form.editor("source"), tmp_path / "scan.png")
+    assert form.value() == Filed()
+
+
+def test_that_range_unit_and_default_stand_below_an_explained_field(show):
+    form = show(SettingsForm(Everything, explained=True), 280, 600)
+    assert form.row("rounds").help.text() == "1 to 9 rounds, default 3"
+    assert form.row("budget").help.text() == "Largest change. Above 0 to 1, default 4/255"
+    assert form.row("rounds").help.isVisible()
+
+
+def test_that_folded_fields_come_out_on_demand_and_where_they_are_wrong(show):
+    form = show(SettingsForm(Everything, folded=("decay", "step")), 280, 600)
+    assert form.editor("budget").isVisible()
+    assert not form.editor("decay").isVisible()
+    form.more.click()
+    assert form.editor("decay").isVisible()
+    form.more.click()
+    form.set_values({"decay": "7"})
+    assert form.editor("decay").isVisible()
+    assert form.error_of("decay")
+
+
+def test_that_a_problem_from_elsewhere_is_told_under_its_field(show):
+    form = show(SettingsForm(Everything))
+    form.tell("rounds", "Too many for this model")
+    assert form.error_of("rounds") == "Too many for this model"
+    form.tell("", "")
+    assert form.error_of("rounds") == ""

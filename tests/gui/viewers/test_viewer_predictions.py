@@ -220,6 +220,16 @@ def test_that_the_layer_nearest_to_the_decision_is_asked_for_once(bench, show):
     assert bench.controller.asked == ["block2"]
 
 
+def test_that_maps_are_asked_for_again_after_another_second_model_took_them_away(bench, show):
+    panel = show(features.DOCK.build(bench), 280, 300)
+    predicted(bench, grey_frame(), IMAGE, plan_for(grey_frame()))
+    bench.case.set_features(feature_result())
+    bench.case.set_second_model("other")
+    assert bench.controller.asked == ["block2", "block2"]
+    bench.case.set_features(feature_result())
+    assert panel.grid.pairs
+
+
 def test_that_a_hidden_feature_dock_asks_for_nothing(bench, show):
     panel = show(features.DOCK.build(bench), 280, 300)
     panel.hide()

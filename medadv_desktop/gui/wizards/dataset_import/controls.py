@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from medadv_desktop.datasets.options import DatasetOptions
+from medadv_desktop.datasets.options import DatasetOptions, written_columns
 from medadv_desktop.gui.theme import MEDIUM, SMALL, font
 from medadv_desktop.gui.wizards.dataset_import.work import TABLELESS, Reading
 from medadv_desktop.settings import Field, fields_of, parse
@@ -89,7 +89,7 @@ class LabelColumns(QListWidget):
     def value(self) -> str:
         checked = Qt.CheckState.Checked
         items = (self.item(i) for i in range(self.count()))
-        return ",".join(i.text() for i in items if i.checkState() == checked)
+        return written_columns(i.text() for i in items if i.checkState() == checked)
 
     def offer(self, header: tuple[str, ...], chosen: tuple[str, ...]) -> None:
         self.blockSignals(True)
@@ -98,8 +98,7 @@ class LabelColumns(QListWidget):
             item = QListWidgetItem(name, self)
             ticked = any(_same(name, c) for c in chosen)
             item.setCheckState(Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
-            flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable
-            item.setFlags(flags if "," not in name else Qt.ItemFlag.NoItemFlags)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
         self.blockSignals(False)
         self.updateGeometry()
 

@@ -150,11 +150,11 @@ class SavePage(StepPage):
             text = tr("The card was changed since it was tried.")
             self.doubts.say("warning", text, tr("Go back to the preview and run it again."))
         elif draft.checked.warnings:
-            text = tr("The preview found {n} signs that something is wrong.")
+            text = tr("Signs that something is wrong, found by the preview: {n}.")
             messages = "; ".join(w.message for w in draft.checked.warnings)
             self.doubts.say("warning", text.format(n=len(draft.checked.warnings)), messages + ".")
         else:
-            text = tr("The preview found nothing suspicious on {n} images.")
+            text = tr("The preview found nothing suspicious; images tried: {n}.")
             self.doubts.say("success", text.format(n=len(draft.checked.predictions)))
 
     def _shipped(self, clash: object) -> bool:
