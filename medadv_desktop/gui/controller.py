@@ -102,7 +102,7 @@ class Controller(QObject):
     ) -> None:
         super().__init__(parent)
         self._studies, self._case, self._view = studies, case, view
-        self._jobs, self._log = jobs, log
+        self._log = log
         self.settings = settings
         self.notices = Notices(self)
         self.notices.added.connect(lambda n: log.add(n.text, n.level, n.details))
@@ -125,6 +125,7 @@ class Controller(QObject):
         self._frame_job: int | None = None
         self._attack_job: int | None = None
         self._feature_job: int | None = None
+        self._engine_job: int | None = None
         self._predict_jobs: set[int] = set()
         self._demo: dict[Path, DemoImage] = {}
         self._attack_first: Path | None = None
@@ -418,13 +419,11 @@ class Controller(QObject):
         self._desk.cancel(job_id)
 
     def cancel_running(self) -> None:
-        """Stop the attack; without one, everything that is listed and has not ended."""
+        """Stop the attack; without one, everything that is listed but the start of the engine."""
         if self._attack_job is not None:
             self.cancel(self._attack_job)
             return
-        for job in self._jobs.jobs:
-            if not job.state.ended:
-                self.cancel(job.id)
+        self._desk.cancel_listed(self._engine_job)
 
     def stop(self) -> None:
         """Stop everything for good. Returns at once; `stopped` follows."""
@@ -455,7 +454,7 @@ class Controller(QObject):
             self._set_engine(EngineState())
 
         audience = Audience(title, self._engine_ready, failed=self._engine_failed, ended=ended)
-        self._compute(WarmUp(), audience)
+        self._engine_job = self._compute(WarmUp(), audience)
 
     def _set_engine(self, state: EngineState) -> None:
         self.engine = state

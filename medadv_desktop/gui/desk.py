@@ -98,6 +98,13 @@ class JobDesk(QObject):
         self._jobs.mark_cancelling(job_id)
         (self.bridge if job_id in self._computing else self.background).cancel(job_id)
 
+    def cancel_listed(self, spared: int | None) -> None:
+        """Ask whatever is on the list of jobs to stop, save one; the log tells what it was."""
+        for job in self._jobs.jobs:
+            if not job.state.ended and job.id != spared:
+                self._log.add(self.tr("Cancelled: {job}").format(job=job.title))
+                self.cancel(job.id)
+
     def stop(self) -> None:
         """Stop everything for good. Returns at once; `stopped` follows."""
         if not self._stopping:

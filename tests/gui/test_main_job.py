@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from medadv_desktop.attacks.objectives import HideFinding, Untargeted
 from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.audit.requests import AttackRequest, LoadRequest, PredictRequest
 from medadv_desktop.errors import AttackError
+from medadv_desktop.gui.background import Urgency
 from medadv_desktop.gui.controller import EngineStage
+from medadv_desktop.gui.desk import Audience
 from medadv_desktop.gui.state.jobs import JobState
 from medadv_desktop.gui.state.log import Level
 from medadv_desktop.gui.study_tree import Kind
@@ -192,6 +195,30 @@ def test_that_cancel_ends_an_attack_in_its_midst_with_one_terminal_signal(qtbot,
     assert opened.bench.case.outcome is None
     assert not opened.bench.controller.attacking
     assert ended(opened, "PGD") == [JobState.CANCELLED]
+
+
+def test_that_cancel_spares_the_start_of_the_engine_and_the_log_tells_what_was_stopped(
+    qtbot, opened
+):
+    desk, over = opened.bench.controller._desk, threading.Event()
+    answers = []
+
+    def work(token, _emit):
+        while not over.wait(0.002):
+            token.check()
+        return "done"
+
+    def listed(title):
+        return desk.read(work, Urgency.SCAN, Audience(title, answers.append), listed=True)
+
+    spared = listed("Engine")
+    listed("Other")
+    desk.cancel_listed(spared)
+    qtbot.waitUntil(lambda: ended(opened, "Other") == [JobState.CANCELLED])
+    over.set()
+    qtbot.waitUntil(lambda: answers == ["done"])
+    told = [line.text for line in opened.bench.log.lines]
+    assert [t for t in told if t.startswith("Cancelled")] == ["Cancelled: Other"]
 
 
 def test_that_a_waiting_job_can_be_cancelled_before_it_starts(qtbot, opened, engine):

@@ -198,8 +198,10 @@ class _Lesson:
 
 def _loss(model: DiagnosticModel, logits: Tensor, clean: Tensor, recipe: GapRecipe) -> Tensor:
     if model.card.multi_label:
+        assert model.cutoffs is not None
         wanted = (~model.decisions(clean)).to(logits)
-        return F.binary_cross_entropy_with_logits(logits, wanted)
+        # From the cutoffs, as the objectives': a finding past its threshold is flipped.
+        return F.binary_cross_entropy_with_logits(logits - model.cutoffs, wanted)
     if recipe.target is None:
         return F.cross_entropy(logits, clean.argmin(1))
     return F.cross_entropy(logits, torch.full_like(clean.argmin(1), recipe.target))

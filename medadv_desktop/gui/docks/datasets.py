@@ -14,7 +14,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDockWidget,
@@ -109,25 +109,6 @@ class EntryList(QAbstractListModel):
             self.dataChanged.emit(self.index(0), self.index(len(self._ids) - 1))
 
 
-class ElidedLabel(QLabel):
-    """One line that ends in an ellipsis where there is no room for all of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        shown = self.fontMetrics().elidedText(
-            self.text(), Qt.TextElideMode.ElideRight, self.width()
-        )
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        role = self.foregroundRole()
-        self.style().drawItemText(painter, self.rect(), left, self.palette(), True, shown, role)
-        painter.end()
-
-
 class DatasetsPanel(QStackedWidget):
     """List, details and samples; an invitation where there is nothing."""
 
@@ -154,7 +135,10 @@ class DatasetsPanel(QStackedWidget):
         self.strip = SampleStrip(bench.theme, bench.controller.privacy, judged=True)
         self.samples = QLabel(self.tr("Samples"))
         self.samples.setFont(font("strong"))
-        self.state = ElidedLabel()
+        self.state = QLabel()
+        self.state.setTextFormat(Qt.TextFormat.PlainText)
+        self.state.setWordWrap(True)
+        self.state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         self.draw = QToolButton()
         self.draw.setAutoRaise(True)
         self.draw.setToolTip(self.tr("Draw other samples"))
@@ -257,7 +241,6 @@ class DatasetsPanel(QStackedWidget):
         text, role = self._state()
         self.draw.setEnabled(deck.stage is Stage.READY)
         self.state.setText(text)
-        self.state.setToolTip(text)
         self.state.setProperty("role", role)
         self.state.style().polish(self.state)
         unmatched = match is not None and bool(match.unmatched)
@@ -315,10 +298,11 @@ class DatasetsPanel(QStackedWidget):
         head = QHBoxLayout()
         head.setSpacing(MEDIUM)
         head.addWidget(self.samples)
-        head.addWidget(self.state, 1)
+        head.addStretch(1)
         head.addWidget(self.match)
         head.addWidget(self.draw)
         shown.addLayout(head)
+        shown.addWidget(self.state)
         shown.addWidget(self.strip, 1)
         for part in (left, self.details, right):
             self.filled.addWidget(part)

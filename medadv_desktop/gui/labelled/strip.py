@@ -123,7 +123,7 @@ class StripModel(QAbstractListModel):
 
 
 class SampleStrip(QListView):
-    """Shows samples in rows that fill its width; in one row, and smaller, where it is low.
+    """Shows samples in rows that fill its width; where it is low and wide, in one, and smaller.
 
     Signals:
         chosen: the `Preview` that was clicked, or on which Enter was pressed.
@@ -164,7 +164,9 @@ class SampleStrip(QListView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         bar = self.horizontalScrollBar().sizeHint().height()
         room = self.height() - bar - 4 * SMALL
-        rows = self.height() >= 2 * self._tiles.height(PICTURE) + 3 * SMALL
+        whole = self._tiles.height(PICTURE) + 2 * SMALL
+        column = self.width() < 3 * (PICTURE + 3 * SMALL) and self.height() >= whole
+        rows = column or self.height() >= 2 * whole - SMALL
         # Where words below the picture would leave too little of it, they stand beside it.
         beside = room - self._tiles.height(0) < LEAST_STACKED
         most = room - 2 * SMALL if beside else room - self._tiles.height(0)

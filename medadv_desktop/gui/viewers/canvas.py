@@ -401,7 +401,9 @@ class ImageCanvas(QWidget):
         shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
         if modifiers & Qt.KeyboardModifier.ControlModifier and self._nudge(event.key()):
             return
-        if not self._measure_by(event.key()) and not self._act_on(event.key(), shift):
+        # With Ctrl, Alt or Meta a key is a shortcut of the window, or nothing.
+        of_window = modifiers & _OF_WINDOW
+        if of_window or not (self._measure_by(event.key()) or self._act_on(event.key(), shift)):
             super().keyPressEvent(event)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
@@ -538,6 +540,11 @@ _KEYS: dict[int, Callable[[ImageCanvas, ViewState], None]] = {
     Qt.Key.Key_R: lambda _, view: view.set_window(None),
 }
 
+_OF_WINDOW = (
+    Qt.KeyboardModifier.ControlModifier
+    | Qt.KeyboardModifier.AltModifier
+    | Qt.KeyboardModifier.MetaModifier
+)
 _TOOL_KEYS = {
     Qt.Key.Key_L: "window",
     Qt.Key.Key_D: "distance",

@@ -186,6 +186,8 @@ class FeaturePanel(QWidget):
             return self.tr("Open an image to look inside the network.")
         if not case.model:
             return self.tr("Choose a model to look inside it.")
+        if self._bench.view.cine.playing:
+            return self.tr("Computed once the image stands still.")
         if self._bench.jobs.busy:
             return self.tr("The engine is at work…")
         if case.loaded is not None and not case.loaded.layers:

@@ -147,6 +147,8 @@ class Pane(QWidget):
             return self.missing_frame()
         if not self.case.model:
             return self.tr("Choose a model to see what it sees.")
+        if self._bench.view.cine.playing:
+            return self.tr("Predicted once the image stands still.")
         if self._bench.jobs.busy:
             return self.tr("The model is looking at the image…")
         return self.tr("The model gave no prediction. The log says why.")

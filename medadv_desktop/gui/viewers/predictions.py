@@ -144,6 +144,8 @@ class PredictionPanel(QWidget):
             return self.tr("Open an image to see what a model says of it.")
         if not case.model:
             return self.tr("Choose a model to see what it says of this image.")
+        if self._bench.view.cine.playing:
+            return self.tr("Predicted once the image stands still.")
         if self._bench.jobs.busy:
             return self.tr("The model is looking at the image…")
         return self.tr("The model gave no prediction. The log says why.")

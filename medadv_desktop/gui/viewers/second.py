@@ -76,6 +76,8 @@ class SecondPane(Pane):
             return self.missing_frame()
         if not self.case.second_model:
             return self.tr("Choose a second model to see whether the attack carries over to it.")
+        if self._bench.view.cine.playing:
+            return self.tr("Predicted once the image stands still.")
         if self._bench.jobs.busy:
             return self.tr("The second model is looking at the image…")
         return self.tr("The second model gave no prediction. The log says why.")

@@ -34,8 +34,9 @@ def probability(value: float) -> str:
 
 
 def amount_255(value: float, *, sign: bool = False) -> str:
-    """A grey-scale difference as n/255."""
-    return f"{number(value * 255, 1, sign=sign)}/255"
+    """A grey-scale difference as n/255: to a tenth, where it is smaller to a thousandth."""
+    amount = value * 255
+    return f"{number(amount, 3 if 0 < abs(amount) < 0.1 else 1, sign=sign)}/255"
 
 
 def budget_text(value: float, norm: str = "linf") -> str:
@@ -80,7 +81,8 @@ def headline(outcome: AttackOutcome) -> str:
     """Whether it succeeded and what it changed, one sentence."""
     clean, attacked = outcome.clean, outcome.attacked
     change = _change(clean, attacked)
-    if outcome.success and outcome.steps == 0:
+    # A random start within the budget can be enough, too: then no step is taken, yet it is one.
+    if outcome.success and outcome.steps == 0 and outcome.linf == 0:
         text = translate("Viewers", "Goal already met without an attack: {0}")
         return text.format(names_text(clean))
     start = (

@@ -147,6 +147,10 @@ def test_that_keys_play_and_go_to_the_ends(bench, show, qtbot):
     QTest.keyClick(pane.canvas, Qt.Key.Key_P)
     assert bench.view.cine.playing
     assert pane.stack_bar.stop.isVisible()
+    QTest.keyClick(pane.canvas, Qt.Key.Key_P, Qt.KeyboardModifier.AltModifier)
+    assert bench.view.cine.playing, "Alt+P is the window's"
+    bench.case.set_model("net")
+    assert pane.missing_prediction() == "Predicted once the image stands still."
     QTest.keyClick(pane.canvas, Qt.Key.Key_P)
     assert not bench.view.cine.playing
 

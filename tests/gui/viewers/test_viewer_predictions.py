@@ -71,8 +71,16 @@ def test_that_a_failed_attack_is_told_as_such(bench, show):
 def test_that_a_goal_met_without_an_attack_is_not_called_a_success(bench, show):
     panel = show(predictions.DOCK.build(bench), 280, 400)
     of = card()
-    attacked(bench, says(of, 0.1, 0.9), says(of, 0.1, 0.9), labels=(0,), steps=0)
+    attacked(bench, says(of, 0.1, 0.9), says(of, 0.1, 0.9), labels=(0,), steps=0, linf=0.0)
     assert panel.headline.text() == "Goal already met without an attack: melanoma"
+
+
+def test_that_a_goal_met_by_a_random_start_alone_is_a_success_of_the_attack(bench, show):
+    panel = show(predictions.DOCK.build(bench), 280, 400)
+    of = card()
+    attacked(bench, says(of, 0.9, 0.1), says(of, 0.1, 0.9), steps=0, linf=0.01 / 255)
+    assert panel.headline.text() == "Attack succeeded: naevus → melanoma"
+    assert "0.010/255" in panel.measures.text()
 
 
 def test_that_flipped_findings_are_named(bench, show):

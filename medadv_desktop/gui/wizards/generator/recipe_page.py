@@ -86,8 +86,8 @@ class RecipePage(StepPage):
             "How long it takes is told after the first batches; it can be stopped after any epoch "
             "and gone on with."
         )
-        self._bench, self._trainer, self._draft = bench, trainer, trainer.draft
-        self._library = bench.controller.model_library
+        self._trainer, self._draft = trainer, trainer.draft
+        self._waiting = False
         self._classes: tuple[str, ...] = ()
         self.preset = QComboBox()
         self.preset.setAccessibleName(tr("Preset"))
@@ -110,6 +110,7 @@ class RecipePage(StepPage):
         self.go_on.toggled.connect(self._decided)
         self.replace.toggled.connect(self.changed)
         self._draft.changed.connect(self._show)
+        trainer.changed.connect(self._begun)
 
     # ------------------------------------------------------------------ what the dialog asks
 
@@ -123,7 +124,7 @@ class RecipePage(StepPage):
             self._draft.set_values({**self._draft.values, "goal": "least-likely", "target": None})
         self.form.set_values(self._draft.values)
         self.replace.setChecked(False)
-        self._offered = None
+        self._offered, self._waiting = None, False
         if not self._draft.looking.busy:
             self._draft.look()
         self._show()
@@ -147,23 +148,18 @@ class RecipePage(StepPage):
         return tr("Go on training") if self._goes_on() else tr("Train")
 
     def advance(self) -> bool:
-        """Begin, once the user has agreed to run the code of a model that has some."""
-        model = self._draft.model
-        if self._library.asks(model, self._begin_later):
-            return False
-        return self._begin()
-
-    def _begin_later(self) -> None:
-        if self.isVisible() and not self.blocked() and self._begin():
-            self.done.emit()
-
-    def _begin(self) -> bool:
+        """Begin; later, where the user has to agree first that the code of the model runs."""
         draft = self._draft
         request, lying = draft.request(self._goes_on()), draft.lying
         if request is None or lying is None:
             return False
-        self._trainer.start(request, lying)
-        return True
+        self._waiting = not self._trainer.start(request, lying)
+        return not self._waiting
+
+    def _begun(self) -> None:
+        if self._waiting and self._trainer.running:
+            self._waiting = False
+            self.done.emit()
 
     # ------------------------------------------------------------------ from the user
 
@@ -236,8 +232,8 @@ class RecipePage(StepPage):
             return
         name = lying.path.name
         if lying.head is None:
-            text = tr("The file {name} exists, and is no generator.").format(name=name)
-            self.file.say("warning", text)
+            text = tr("The file {name} exists, and {reason}.")
+            self.file.say("warning", text.format(name=name, reason=lying.reason))
             return
         done = epochs_text(len(lying.head.epochs), lying.head.recipe.epochs)
         if resumable:

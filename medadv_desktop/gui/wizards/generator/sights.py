@@ -13,12 +13,14 @@ from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.theme import MEDIUM, SMALL, font
 from medadv_desktop.gui.viewers.colormaps import signed_colors
 from medadv_desktop.gui.viewers.perturbation import color_limit
-from medadv_desktop.gui.viewers.pictures import to_image
+from medadv_desktop.gui.viewers.pictures import block_mean, to_image
 from medadv_desktop.gui.viewers.showing import one_channel
 from medadv_desktop.gui.viewers.wording import amount_255
 from medadv_desktop.gui.wizards.generator.wording import tr
 
 _CAPTION = 22
+_FINEST = 640
+"""No picture here is larger on the screen, in pixels of a side."""
 
 
 class Sights(QWidget):
@@ -62,8 +64,10 @@ class Sights(QWidget):
             delta = preview.adversarial - preview.original
             self.largest = float(np.abs(delta).max())
             limit = color_limit(self.largest, self._view.amplification)
-            shown = signed_colors(one_channel(delta, self._view.channel), limit)
-            seen = (_light(preview.original), _light(preview.adversarial), shown)
+            step = max(delta.shape[1:]) // _FINEST + 1
+            added = one_channel(delta, self._view.channel)[::step, ::step]
+            lights = (_light(image, step) for image in (preview.original, preview.adversarial))
+            seen = (*lights, signed_colors(added, limit))
             self.pictures = tuple(to_image(pixels) for pixels in seen)
         self.setAccessibleDescription(" · ".join(self._captions()))
         self.update()
@@ -107,8 +111,9 @@ class Sights(QWidget):
         painter.end()
 
 
-def _light(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _light(image: NDArray[np.float32], step: int) -> NDArray[np.uint8]:
     """H×W or H×W×3 of a model input, C×H×W in [0, 1]; of other channels their mean."""
     pixels = image if len(image) in (1, 3) else image.mean(axis=0, keepdims=True)
-    shown = np.rint(np.clip(np.moveaxis(pixels, 0, -1), 0, 1) * 255).astype(np.uint8)
+    small = block_mean(np.moveaxis(pixels, 0, -1), step)
+    shown = np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
     return shown[..., 0] if shown.shape[-1] == 1 else shown

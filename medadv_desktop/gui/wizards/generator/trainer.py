@@ -107,8 +107,18 @@ class GeneratorTrainer(QObject):
 
     # ------------------------------------------------------------------ what the dialog wants
 
-    def start(self, request: TrainGeneratorRequest, lying: Lying) -> None:
-        """Train; `lying` is what lies at its path now. Nothing where a training runs."""
+    def start(self, request: TrainGeneratorRequest, lying: Lying) -> bool:
+        """Train; `lying` is what lies at its path now. Nothing where a training runs.
+
+        Returns whether it has begun: if the model has code that nobody has agreed to, it begins
+        when somebody has.
+        """
+        if self.running or self._library.asks(request.model, lambda: self._start(request, lying)):
+            return False
+        self._start(request, lying)
+        return True
+
+    def _start(self, request: TrainGeneratorRequest, lying: Lying) -> None:
         if self.running:
             return
         self.request, self._stamp = request, lying.stamp

@@ -111,20 +111,23 @@ class TrainingPage(StepPage):
     def _show(self) -> None:
         trainer = self._trainer
         job = trainer.job
-        self.head.setText(headline(trainer))
-        told = subline(trainer)
-        self.told.setText(told)
-        self.told.setVisible(bool(told))
+        self._show_words()
         stopping = job is not None and job.cancelling
         self.stop_training.setVisible(trainer.running)
         self.stop_training.setEnabled(not stopping)
         kept = trainer.kept
         self.resume.setVisible(kept is not None and not kept.finished and not trainer.running)
-        self._show_bar()
         self._tell_end()
         if not trainer.running:
             self.curves.show_training(trainer)
         self.changed.emit()
+
+    def _show_words(self) -> None:
+        self.head.setText(headline(self._trainer))
+        told = subline(self._trainer)
+        self.told.setText(told)
+        self.told.setVisible(bool(told))
+        self._show_bar()
 
     def _show_bar(self) -> None:
         trainer, preview, job = self._trainer, self._trainer.preview, self._trainer.job
@@ -154,6 +157,7 @@ class TrainingPage(StepPage):
             self.callout.say("info", "")
 
     def _show_preview(self) -> None:
+        self._show_words()
         self.curves.show_training(self._trainer)
         self.sights.show_preview(self._trainer.preview)
 

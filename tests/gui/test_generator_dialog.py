@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import shiboken6
 from PIL import Image
 
 from medadv_desktop.attacks.gap.attack import GAP
+from medadv_desktop.attacks.gap.file import load
 from medadv_desktop.attacks.gap.history import EpochFigures, GapPreview, Origin, read_head
 from medadv_desktop.attacks.gap.recipe import GapRecipe
 from medadv_desktop.attacks.objectives import Targeted
@@ -128,7 +130,8 @@ def chosen(qtbot, dialog: GeneratorDialog, pictures: Path, path: Path | None = N
     draft.set_source(pictures)
     if path is not None:
         draft.set_path(path)
-    qtbot.waitUntil(lambda: draft.images is not None and draft.lying is not None)
+    qtbot.waitUntil(lambda: None not in (draft.images or draft.failure, draft.lying))
+    assert draft.failure is None
     assert not dialog.choose_page.blocked()
     dialog.next.click()
     rest(qtbot, dialog)
@@ -196,6 +199,8 @@ def test_that_a_real_training_writes_a_generator_that_attacks(
     qtbot.waitUntil(lambda: not trainer_of(session.window).running)
     assert dialog.page is dialog.result_page, trainer_of(session.window).failure
     head = read_head(tmp_path / "g.safetensors")
+    whole = load(tmp_path / "g.safetensors")
+    assert (head.recipe, head.origin, head.epochs) == (whole.recipe, whole.origin, whole.epochs)
     assert head.finished
     assert (head.recipe, head.shape, head.origin.samples) == (QUICK, (1, SIDE, SIDE), 6)
     assert head.epochs == trainer_of(session.window).history
@@ -296,7 +301,7 @@ def test_that_an_existing_file_is_not_replaced_without_asking(qtbot, dialog, pic
     path.write_bytes(b"no generator at all")
     chosen(qtbot, dialog, pictures, path)
     page = dialog.recipe_page
-    assert "exists, and is no generator" in page.file.text.text()
+    assert "exists, and is no perturbation generator" in page.file.text.text()
     assert not dialog.next.isEnabled()
     page.replace.setChecked(True)
     assert dialog.next.isEnabled()
@@ -334,9 +339,38 @@ def test_that_what_is_missing_is_said(qtbot, session, dialog, pictures, tmp_path
     assert not dialog.next.isEnabled()
     draft.set_source(pictures)
     qtbot.waitUntil(lambda: not page.blocked())
-    session.bench.controller.model_library.learnt("net-a", False)
-    entry = session.bench.controller.model_library.entry("net-a")
-    assert session.bench.controller.model_library.white_box(entry) is True  # known architecture
+
+
+def test_that_a_model_without_gradients_is_refused_before_anything_is_computed(
+    qtbot, session, dialog, pictures, monkeypatch
+):
+    library = session.bench.controller.model_library
+    monkeypatch.setattr(library, "white_box", lambda _entry: False)
+    draft = dialog.choose_page._draft
+    draft.set_model("net-a")
+    assert dialog.choose_page.blocked() == "Choose a model that has gradients"
+    trouble = dialog.choose_page.model_trouble
+    assert trouble.text.text() == "Net-A gives scores but no gradients to learn from."
+    qtbot.waitUntil(lambda: draft.lying is not None)
+
+
+def test_that_the_code_of_a_model_is_agreed_to_before_it_is_trained_against(
+    qtbot, session, engine, dialog, pictures, monkeypatch
+):
+    agreements: list[object] = []
+
+    def asks(_model, then):
+        agreements.append(then)
+        return True
+
+    monkeypatch.setattr(session.bench.controller.model_library, "asks", asks)
+    chosen(qtbot, dialog, pictures)
+    dialog.next.click()
+    assert dialog.page is dialog.recipe_page
+    assert not engine.of(TrainGeneratorRequest)
+    agreements[0]()
+    assert dialog.page is dialog.training_page
+    qtbot.waitUntil(lambda: dialog.page is dialog.result_page)
 
 
 def test_that_a_data_set_of_the_library_and_a_part_of_it_can_be_chosen(
@@ -405,7 +439,7 @@ def test_that_previews_are_shown_four_times_a_second_and_the_pace_gives_the_time
     trainer = begun(qtbot, dialog, pictures)
     qtbot.waitUntil(engine.holding.is_set)
     qtbot.waitUntil(lambda: trainer.preview is not None and not trainer._pause.isActive())
-    clock = iter((10.0, 12.0, 14.0))
+    clock = itertools.chain((10.0, 12.0), itertools.repeat(14.0))
     session.bench.jobs.clock = lambda: next(clock)
     trainer._previews = 0
     shown: list[object] = []
@@ -418,7 +452,6 @@ def test_that_previews_are_shown_four_times_a_second_and_the_pace_gives_the_time
     assert trainer.remaining() == pytest.approx(12)
     qtbot.waitUntil(lambda: len(shown) == 2)
     assert shown[-1].seen == 6
-    session.bench.jobs.clock = lambda: 20.0
 
 
 def test_that_a_curve_says_its_epochs_in_words(qtbot, session):
