@@ -130,7 +130,7 @@ def attack_and_save(
         flush=True,
     )
     for suspicion in outcome.suspicions:
-        print(f"{path}  suspicion: {suspicion.message} {suspicion.remedy}", flush=True)
+        print(f"{path}  suspicion: {suspicion.message}. {suspicion.remedy}", flush=True)
     if told:
         print(told, flush=True)
 

@@ -165,7 +165,7 @@ def _print_evaluation(found: Any, out: Path | None) -> None:
     for note in found.notes:
         print(f"note       {note}")
     for suspicion in found.suspicions:
-        print(f"suspicion  {suspicion.message} {suspicion.remedy}")
+        print(f"suspicion  {suspicion.message}. {suspicion.remedy}")
     print("share [95 % interval] (count)")
     _print_figures(figures, request.attack is not None)
     if found.second is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -19,7 +22,9 @@ class DatasetOptions(Settings):
     layout: str = Field("", description="Id of the layout; nothing means the one recognised")
     image_column: str = Field("", description="Column with the path, name or id of the image")
     label_columns: str = Field(
-        "", description="Column with the label, or the 0/1 columns of the findings, by commas"
+        "",
+        description="Column with the label, or the 0/1 columns of the findings, by commas; a name"
+        " with a comma in it in double quotes",
     )
     patient_column: str = Field("", description="Column with the patient; - for none")
     split_column: str = Field("", description="Column with the split; - for none")
@@ -60,4 +65,16 @@ class DatasetOptions(Settings):
 
     @property
     def label_column_list(self) -> tuple[str, ...]:
-        return tuple(c.strip() for c in self.label_columns.split(",") if c.strip())
+        row = next(csv.reader([self.label_columns], skipinitialspace=True), [])
+        return tuple(c.strip() for c in row if c.strip())
+
+
+def written_columns(names: Iterable[str]) -> str:
+    """Column names in one text, as `label_columns` takes them: by commas, quoted where need be."""
+    return ", ".join(map(_quoted, names))
+
+
+def _quoted(name: str) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow([name])
+    return text.getvalue()

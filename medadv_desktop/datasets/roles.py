@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from medadv_desktop.datasets.dataset import ColumnRoles
-from medadv_desktop.datasets.options import DatasetOptions
+from medadv_desktop.datasets.options import DatasetOptions, written_columns
 from medadv_desktop.datasets.problems import Guess
 from medadv_desktop.datasets.tables import Row, Table, plain
 from medadv_desktop.errors import DatasetError
@@ -91,7 +91,7 @@ def _existing(table: Table, name: str, option: str) -> str:
         raise DatasetError(
             f"has no column {name!r}" + (f" ({option})" if option else ""),
             subject=table.path,
-            remedy=f"Its columns are: {', '.join(table.header)}",
+            remedy=f"Its columns are: {written_columns(table.header)}",
         )
     return table.header[index]
 
@@ -114,7 +114,7 @@ def _image(table: Table, guesses: list[Guess]) -> str:
         raise DatasetError(
             "has no column that can be seen to name images",
             subject=table.path,
-            remedy=f"Choose the image column among: {', '.join(table.header)}",
+            remedy=f"Choose the image column among: {written_columns(table.header)}",
         )
     guesses.append(Guess(f"Column {name!r} names the image", why, "image_column"))
     return name

@@ -14,7 +14,7 @@ from medadv_desktop.datasets.columns import CodedBuilder, CodedColumn, TextBuild
 from medadv_desktop.datasets.dataset import ColumnRoles, Columns, Dataset
 from medadv_desktop.datasets.labelling import NO_FINDING, Labelling, LabelScheme, read_labels
 from medadv_desktop.datasets.locating import Locator
-from medadv_desktop.datasets.options import DatasetOptions
+from medadv_desktop.datasets.options import DatasetOptions, written_columns
 from medadv_desktop.datasets.problems import LISTED_PER_KIND, Guess, ProblemKind, ProblemLog
 from medadv_desktop.datasets.roles import find_roles
 from medadv_desktop.datasets.tables import Row, Table
@@ -135,7 +135,7 @@ def _index(table: Table, name: str) -> int:
         raise DatasetError(
             f"has no column {name!r}, which the other tables have",
             subject=table.path,
-            remedy=f"Its columns are: {', '.join(table.header)}",
+            remedy=f"Its columns are: {written_columns(table.header)}",
         )
     return index
 

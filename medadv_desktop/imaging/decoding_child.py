@@ -43,7 +43,7 @@ def main() -> None:
         os.dup2(nowhere, stream)
     with contextlib.suppress(ValueError, OSError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is the parent's to handle
-    import pydicom.pixels.decoders  # noqa: F401 - the time it takes is not that of a request
+    import pydicom  # noqa: F401 - the time it takes is not that of a request
 
     base = _address_space()
     while (request := receive(requests)) is not None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import uuid
 
+from pydicom import Dataset
 from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset
 
 from medadv_desktop.imaging.phi import ACTIONS
 

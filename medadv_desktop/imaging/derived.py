@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom import Dataset, FileMetaDataset
 from pydicom.uid import (
     HTJ2K,
     JPEG2000,

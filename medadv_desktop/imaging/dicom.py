@@ -8,7 +8,7 @@ from pathlib import Path
 from sys import intern
 from typing import TypeVar
 
-from pydicom.dataset import Dataset
+from pydicom import Dataset
 
 from medadv_desktop.errors import ImageError
 from medadv_desktop.imaging.dicom_geometry import pose_of, poses_per_frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pydicom.dataset import Dataset
+from pydicom import Dataset
 
 from medadv_desktop.imaging.dicom_header import in_words, items_of, numbers_of, text_of
 from medadv_desktop.imaging.dicom_meaning import Places

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydicom.dataset import Dataset
+from pydicom import Dataset
 
 from medadv_desktop.errors import ImageError
 from medadv_desktop.imaging.dicom_header import in_words, items_of, numbers_of, text_of

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.encaps import encapsulate
+from pydicom import encaps
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import (
     JPEG2000,
@@ -314,7 +314,11 @@ def _decompressed(
     plugin = _plugin(header, layout)
     if header.transfer_syntax == RLELossless:  # decoded in Python, which broken data cannot harm
         array, described = decoder.as_array(
-            encapsulate([code]), index=0, number_of_frames=1, decoding_plugin=plugin, **options
+            encaps.encapsulate([code]),
+            index=0,
+            number_of_frames=1,
+            decoding_plugin=plugin,
+            **options,
         )
         return array, str(described["photometric_interpretation"])
     narrow = header.transfer_syntax in LOSSLESS_JPEG and layout.bits_stored < 8

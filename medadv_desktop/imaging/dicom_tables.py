@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
+from pydicom import Dataset
 
 from medadv_desktop.errors import ImageError
 from medadv_desktop.imaging.dicom_header import text_of

@@ -6,10 +6,10 @@ messages are the origin of these lists.
 
 from __future__ import annotations
 
-from pydicom.uid import UID
+from pydicom import uid
 
 NEVER_SECONDARY = frozenset(
-    UID(f"1.2.840.10008.5.1.4.1.1.{end}")
+    uid.UID(f"1.2.840.10008.5.1.4.1.1.{end}")
     for end in (
         "2.1", "2.2",  # enhanced CT, legacy converted enhanced CT
         "4.1", "4.3", "4.4",  # enhanced MR, enhanced MR color, legacy converted enhanced MR
@@ -24,12 +24,12 @@ NEVER_SECONDARY = frozenset(
 """Classes whose Image Type must have PRIMARY as its second value."""
 
 NAMES_REFERENCED_SERIES = frozenset(
-    UID(f"1.2.840.10008.5.1.4.1.1.{end}") for end in ("14.1", "14.2", "77.1.6")
+    uid.UID(f"1.2.840.10008.5.1.4.1.1.{end}") for end in ("14.1", "14.2", "77.1.6")
 )
 """Classes that must list the series of what they refer to (Common Instance Reference, C.12.2)."""
 
 SINGLE_FRAME = frozenset(
-    UID(f"1.2.840.10008.5.1.4.1.1.{end}")
+    uid.UID(f"1.2.840.10008.5.1.4.1.1.{end}")
     for end in ("1", "2", "4", "6.1", "7", "128")  # CR, CT, MR, US, secondary capture, PET
 )
 """Classes of one frame. Some of their files hold several all the same; a reference to one of these

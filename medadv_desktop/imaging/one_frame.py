@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydicom.dataset import Dataset
+from pydicom import Dataset
 
 from medadv_desktop.imaging.dicom_geometry import pose_of
 from medadv_desktop.imaging.dicom_header import numbers_of

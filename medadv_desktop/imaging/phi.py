@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
-from pydicom.datadict import tag_for_keyword
+from pydicom import datadict
 
 from medadv_desktop.imaging.phi_profile import KEYWORDS, NEWER
 
@@ -24,7 +24,7 @@ def _actions() -> dict[int, str]:
     actions = dict(NEWER)
     for action, keywords in KEYWORDS.items():
         for keyword in keywords.split():
-            tag = tag_for_keyword(keyword)
+            tag = datadict.tag_for_keyword(keyword)
             if tag is None:  # the oldest pydicom that is allowed knows them all
                 raise LookupError(f"pydicom knows no attribute {keyword}")
             actions[tag] = action

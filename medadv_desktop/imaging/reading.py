@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 import numpy as np
-from pydicom.datadict import dictionary_has_tag
+from pydicom import datadict
 from pydicom.valuerep import VR
 
 from medadv_desktop.errors import ImageError, MedAdvError, NotAnImageError
@@ -186,7 +186,7 @@ def _is_bare_dicom(head: bytes, size: int) -> bool:
     for order in ("little", "big"):
         group = int.from_bytes(head[:2], order)
         tag = group << 16 | int.from_bytes(head[2:4], order)
-        known = tag & 0xFFFF == 0 or dictionary_has_tag(tag)
+        known = tag & 0xFFFF == 0 or datadict.dictionary_has_tag(tag)
         if group not in (0x0002, 0x0008) or not known:
             continue
         if head[4:6] in _VRS:

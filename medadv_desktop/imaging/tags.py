@@ -13,9 +13,9 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
+from pydicom import Dataset
 from pydicom.datadict import keyword_for_tag, private_dictionary_description
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from medadv_desktop.errors import ImageError

@@ -289,9 +289,9 @@ def _size(architecture: str) -> tuple[int, int | None, str]:
     if architecture == "attn-vgg":
         return 224, 256, "AttnVGG resizes to 256 and crops 224"
     if architecture in TORCHVISION:
-        from torchvision.models import get_model_weights
+        from torchvision import models
 
-        transforms = next(iter(get_model_weights(architecture))).transforms()
+        transforms = next(iter(models.get_model_weights(architecture))).transforms()
         side, resize = transforms.crop_size[0], transforms.resize_size[0]
         return side, max(resize, side), "as torchvision evaluates it"
     return _USUAL_SIDE, None, "the usual size"

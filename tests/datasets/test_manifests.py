@@ -10,7 +10,7 @@ import pytest
 
 from medadv_desktop.datasets.inspection import inspect
 from medadv_desktop.datasets.opening import open_dataset, recognise
-from medadv_desktop.datasets.options import DatasetOptions
+from medadv_desktop.datasets.options import DatasetOptions, written_columns
 from medadv_desktop.datasets.problems import ProblemKind
 from medadv_desktop.errors import DatasetError, SettingsError
 from medadv_desktop.imaging.frame import Frame
@@ -49,6 +49,22 @@ def test_that_a_plain_manifest_opens_and_every_guess_is_listed(write_image, writ
     assert "image_column" in said
     assert not data.problems
     assert isinstance(data.frame(data[0]), Frame)
+
+
+def test_that_a_label_column_with_a_comma_in_its_name_is_named_in_quotes(
+    write_image, write_table
+) -> None:
+    write_image("a.png")
+    header = 'path, "grade, ""final""", other'
+    table = write_table("t.csv", ['path,"grade, ""final""",other', "a.png,x,1", "a.png,x,2"])
+    with pytest.raises(DatasetError) as error:
+        open_dataset(table, DatasetOptions(label_columns="grade"))
+    assert header in str(error.value)
+    chosen = DatasetOptions(label_columns=header.removeprefix("path, ").removesuffix(", other"))
+    assert chosen.label_column_list == ('grade, "final"',)
+    assert open_dataset(table, chosen).classes == ("x",)
+    both = DatasetOptions(label_columns=written_columns(('a, "b"', "c")))
+    assert both.label_column_list == ('a, "b"', "c")
 
 
 def test_that_options_override_what_would_be_guessed(write_image, write_table) -> None:

@@ -598,3 +598,10 @@ def test_that_a_card_with_every_new_field_comes_back_equal(tmp_path: Path) -> No
     )
     write_card(card, tmp_path / "m.toml")
     assert read_card(tmp_path / "m.toml") == card
+
+
+@pytest.mark.parametrize("name", ["m.pth", "m.safetensors", "m.onnx"])
+def test_that_an_empty_file_is_called_empty(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(ModelError, match=r"is empty \(0 bytes\)"):
+        kind_of(tmp_path / name)

@@ -6,7 +6,7 @@ Source: torchvision.models; each docstring there names the paper.
 from __future__ import annotations
 
 from torch import nn
-from torchvision.models import get_model
+from torchvision import models
 
 from medadv_desktop.models.card import ModelCard
 
@@ -37,7 +37,9 @@ def torchvision_network(name: str, card: ModelCard) -> nn.Module:
         options.setdefault("init_weights", False)
         options.setdefault("aux_logits", True)
         options.setdefault("transform_input", False)
-    network: nn.Module = get_model(name, weights=None, num_classes=card.output_count, **options)
+    network: nn.Module = models.get_model(
+        name, weights=None, num_classes=card.output_count, **options
+    )
     if card.preprocessing.channels != 3:
         _replace_first_convolution(network, card.preprocessing.channels)
     return network

@@ -109,6 +109,8 @@ def kind_of(path: Path) -> str:
             start = stream.read(512)
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror or error})", subject=path) from None
+    if not start:
+        raise ModelError("is empty (0 bytes)", subject=path, remedy="Copy or download it again")
     if start[:4] == b"PK\x03\x04":
         return _kind_of_archive(path)
     if start[8:9] == b"{" and not any(start[5:8]):
