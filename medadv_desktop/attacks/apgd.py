@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medadv_desktop.attacks.objectives import Objective
     from medadv_desktop.attacks.session import Session
 
-AdaptiveLoss = Literal["objective", "margin", "dlr", "dlr-targeted", "margin-targeted"]
+AdaptiveLoss = Literal["objective", "margin", "shortfall", "dlr", "dlr-targeted", "margin-targeted"]
 
 LEAST_CLASSES = {"dlr": 3, "dlr-targeted": 4}
 """So many logits go into the losses."""
@@ -31,7 +31,8 @@ class APGD(BudgetedAttack):
 
     Losses: `objective`, the objective's own (cross-entropy or BCE unless it is set otherwise:
     APGD-CE); `margin`, how far the logits are past the border of the goal, for all models and
-    goals; `dlr`, that margin over z_π1 − z_π3 (eq. 6, APGD-DLR); `dlr-targeted`, eq. 7 towards each
+    goals; `shortfall`, what each condition lacks of a goal of several (flip all, hold the others),
+    summed; `dlr`, the margin over z_π1 − z_π3 (eq. 6, APGD-DLR); `dlr-targeted`, eq. 7 towards each
     of the likeliest wrong classes in turn (APGD-T), or towards the class that the objective names;
     `margin-targeted`, likewise but by z_k − z_y, or by one finding's distance past its cutoff: for
     few classes and for findings.
@@ -57,9 +58,9 @@ class APGD(BudgetedAttack):
     loss: AdaptiveLoss = Field(
         "objective",
         description="What is raised: the objective's own loss (cross-entropy unless it is set "
-        "otherwise), its margin in logits, or the difference of logits ratio (dlr); or one of the "
-        "two towards each of the likeliest wrong classes in turn (targeted), the margin also "
-        "towards each finding",
+        "otherwise), its margin in logits, what all its conditions lack together (shortfall), or "
+        "the difference of logits ratio (dlr); targeted: margin or dlr towards each of the "
+        "likeliest wrong classes in turn, the margin also towards each finding",
     )
     targets: int = Field(
         9,

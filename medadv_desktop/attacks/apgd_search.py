@@ -117,7 +117,7 @@ class _Search:
         attack, objective = self.attack, self.landscape.objective
         if attack.loss == "objective":
             yield lambda point, rows: (point.loss, point.slope)  # noqa: ARG005 - has it already
-        elif attack.loss in ("margin", "dlr"):
+        elif attack.loss in ("margin", "shortfall", "dlr"):
             yield self._by_margin
         elif isinstance(objective, Targeted):
             yield self._towards(torch.full_like(self.landscape.labels, objective.target))
@@ -132,8 +132,9 @@ class _Search:
 
     def _by_margin(self, point: Point, rows: Tensor) -> tuple[Tensor, Tensor]:
         logits = point.logits.detach().double().requires_grad_()
-        landscape = self.landscape
-        loss = landscape.objective.margin(logits, landscape.labels[rows], landscape.model.cutoffs)
+        landscape, objective = self.landscape, self.landscape.objective
+        measure = objective.shortfall if self.attack.loss == "shortfall" else objective.margin
+        loss = measure(logits, landscape.labels[rows], landscape.model.cutoffs)
         if self.attack.loss == "dlr":
             ordered = logits.sort(1, descending=True).values
             loss = loss / (ordered[:, 0] - ordered[:, 2]).clamp_min(1e-12)

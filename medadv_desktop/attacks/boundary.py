@@ -35,7 +35,7 @@ class Boundary(Attack):
     epsilon: PixelFraction | None = Field(
         None,
         ge=0,
-        le=100,
+        le=10_000,
         title="Budget ε",
         description="Only a change within it, in Euclidean length, counts as a success; nothing "
         "means any change",

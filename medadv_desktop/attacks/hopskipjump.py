@@ -41,7 +41,7 @@ class HopSkipJump(Attack):
     epsilon: PixelFraction | None = Field(
         None,
         ge=0,
-        le=100,
+        le=10_000,
         title="Budget ε",
         description="Only a change within it counts as a success; nothing means any change",
         json_schema_extra={"unit": GREY_SCALE},

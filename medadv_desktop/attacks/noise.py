@@ -26,7 +26,8 @@ class Noise(Attack):
     gaussian: independent normal values whose expected norm is ε (linf: of standard deviation ε/2),
     cut back into the ball.
 
-    Then clamped to [0, 1]. Of draws that all fail, the one of largest loss is handed out.
+    Then clamped to [0, 1]. Of draws that all fail, the one of largest loss is handed out, or the
+    image itself where none of them raises the loss.
     """
 
     name = "noise"

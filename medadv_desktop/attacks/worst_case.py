@@ -34,7 +34,7 @@ class WorstCase(BudgetedAttack):
     - PGD, ten steps: takes what falls easily;
     - APGD on the objective's own loss (cross-entropy, BCE);
     - APGD towards each of nine decisions: by DLR (four classes and more), by the margin in logits
-      (two and three classes, findings); on the margin alone for goals other than a class;
+      (two and three classes, findings); for other goals, on what they lack in logits;
     - FAB towards the nearest borders, counted within the budget;
     - Square, by scores alone, which no masked gradient misleads.
 
@@ -128,7 +128,7 @@ def _second_loss(card: ModelCard, objective: Objective) -> AdaptiveLoss:
     many = not card.multi_label and len(card.classes) >= LEAST_CLASSES["dlr-targeted"]
     if isinstance(objective, Untargeted | Targeted) and many:
         return "dlr-targeted"
-    return "margin-targeted" if isinstance(objective, Untargeted) else "margin"
+    return "margin-targeted" if isinstance(objective, Untargeted) else "shortfall"
 
 
 def _as_part(emit: Emit, number: int, parts: int, *, shows_first: bool) -> Emit:

@@ -69,6 +69,45 @@ def test_that_each_loss_is_the_cross_entropy_it_promises(
 
 
 @pytest.mark.parametrize(
+    "objective",
+    [
+        Untargeted(),
+        FlipAll(),
+        FlipFindings(findings=(2, 0)),
+        HideFinding(finding=2, hold_others=True),
+        InsertFinding(finding=2),
+    ],
+    ids=lambda objective: objective.name,
+)
+def test_that_cross_entropies_of_findings_count_from_the_cutoffs(objective: Objective) -> None:
+    from_cutoffs = objective.loss(LOGITS, FINDINGS, CUTOFFS)
+    torch.testing.assert_close(from_cutoffs, objective.loss(LOGITS - CUTOFFS, FINDINGS))
+
+
+def test_that_the_shortfall_adds_up_what_the_findings_lack() -> None:
+    # From the cutoffs the logits are 1 −2 −1.5 and 0 3 1.5; wanted are 010 and 101.
+    flip_all = FlipAll().shortfall(LOGITS, FINDINGS, CUTOFFS)
+    torch.testing.assert_close(flip_all, torch.tensor([-3.0, -3.0]).double())
+    some = FlipFindings(findings=(1, 2)).shortfall(LOGITS, FINDINGS, CUTOFFS)
+    torch.testing.assert_close(some, torch.tensor([-2.0, -3.0]).double())
+    held = HideFinding(finding=0, hold_others=True).shortfall(LOGITS, FINDINGS, CUTOFFS)
+    torch.testing.assert_close(held, torch.tensor([-2.5, -1.5]).double())
+    one = Untargeted()
+    torch.testing.assert_close(
+        one.shortfall(LOGITS, CLASSES, None), one.margin(LOGITS, CLASSES, None)
+    )
+
+
+def test_that_a_finding_past_its_threshold_does_not_drown_the_others() -> None:
+    """Finding 0 is absent already by its threshold of 0.99; finding 1 is to be hidden still."""
+    logits = torch.tensor([[2.0, 0.5]], dtype=torch.float64, requires_grad=True)
+    cutoffs = torch.logit(torch.tensor([0.99, 0.5]))
+    goal = FlipFindings(findings=(0, 1))
+    (slope,) = torch.autograd.grad(goal.loss(logits, torch.ones(1, 2), cutoffs).sum(), logits)
+    assert slope[0, 1] < 3 * slope[0, 0] < 0
+
+
+@pytest.mark.parametrize(
     ("objective", "labels", "expected"),
     [
         (Untargeted(), CLASSES, [False, True]),

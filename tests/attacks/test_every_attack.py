@@ -100,8 +100,6 @@ def test_that_image_range_budget_norms_success_and_logits_are_true(
 
 @pytest.mark.parametrize("attack", quick(bounded=True))
 def test_that_no_budget_gives_the_image_itself(attack: Attack) -> None:
-    if attack.minimal:
-        pytest.skip("its budget only judges the change it found")
     for model in models_for(attack):
         images = random_images(3)
         none = type(attack)(**attack.model_dump() | {"epsilon": 0})
@@ -240,3 +238,18 @@ def test_that_a_model_of_scores_alone_is_attacked_or_refused_at_once(name: str) 
         result = attack.run(model, images, labels, Untargeted(), seed=1)
         same = attack.run(whole, images, labels, Untargeted(), seed=1)
         assert torch.equal(result.adversarial, same.adversarial)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", CASES)
+def test_that_a_gpu_beats_the_same_samples(name: str) -> None:
+    attack = CASES[name].quick[0]
+    for model in models_for(attack):
+        images = random_images(4)
+        labels = decided(model, images)
+        here = attack.run(model, images, labels, Untargeted(), seed=3)
+        there = attack.run(model.cuda(), images.cuda(), labels.cuda(), Untargeted(), seed=3)
+        assert there.adversarial.is_cuda
+        assert there.queries.is_cuda
+        assert there.success.tolist() == here.success.tolist()

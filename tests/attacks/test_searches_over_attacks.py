@@ -39,10 +39,10 @@ from medadv_desktop.models.diagnostic import DiagnosticModel
         (3, (), Untargeted(), "margin-targeted"),
         (4, (), Untargeted(), "dlr-targeted"),
         (5, (), Targeted(target=1), "dlr-targeted"),
-        (3, (), Targeted(target=1), "margin"),
-        (5, (), LeastLikely(), "margin"),
+        (3, (), Targeted(target=1), "shortfall"),
+        (5, (), LeastLikely(), "shortfall"),
         (3, (0.5, 0.5, 0.5), Untargeted(), "margin-targeted"),
-        (5, (0.5,) * 5, FlipAll(), "margin"),
+        (5, (0.5,) * 5, FlipAll(), "shortfall"),
     ],
 )
 def test_that_the_parts_fit_classes_findings_and_goal(

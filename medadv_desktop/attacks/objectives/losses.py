@@ -54,11 +54,18 @@ def targeted_dlr(
     return -(own - target) / width.clamp_min(1e-12)
 
 
-def binary_cross_entropies(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """N×K: the binary cross-entropy of every finding, from N×K logits and 0/1 labels."""
+def binary_cross_entropies(
+    logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None = None
+) -> torch.Tensor:
+    """N×K: the binary cross-entropy of every finding, from N×K logits and 0/1 labels.
+
+    Logits count from the K cutoffs. At a threshold of one half that is the plain BCE; at another,
+    plain BCE would take a finding that is past its threshold for one that is not, and the slopes
+    of the others would drown in its own.
+    """
     import torch
 
-    return -torch.nn.functional.logsigmoid(torch.where(labels.bool(), logits, -logits))
+    return -torch.nn.functional.logsigmoid(past_cutoffs(logits, labels, cutoffs))
 
 
 def reported(logits: torch.Tensor, cutoffs: torch.Tensor | None) -> torch.Tensor:

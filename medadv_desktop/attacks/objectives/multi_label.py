@@ -1,4 +1,7 @@
-"""Objectives over findings: flip all, flip some, hide one, insert one, the others held or free."""
+"""Objectives over findings: flip all, flip some, hide one, insert one, the others held or free.
+
+BCE is taken of logits that count from the model's cutoffs: what is past its threshold is won.
+"""
 
 from __future__ import annotations
 
@@ -47,9 +50,9 @@ class FlipAll(Objective):
         self,
         logits: torch.Tensor,
         labels: torch.Tensor,
-        cutoffs: torch.Tensor | None = None,  # noqa: ARG002
+        cutoffs: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        return -binary_cross_entropies(logits, ~labels.bool()).sum(1)
+        return -binary_cross_entropies(logits, ~labels.bool(), cutoffs).sum(1)
 
     def achieved(
         self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
@@ -60,6 +63,11 @@ class FlipAll(Objective):
         self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
     ) -> torch.Tensor:
         return past_cutoffs(logits, ~labels.bool(), cutoffs).amin(1)
+
+    def shortfall(
+        self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
+    ) -> torch.Tensor:
+        return past_cutoffs(logits, ~labels.bool(), cutoffs).clamp(max=0).sum(1)
 
 
 class _ChosenFindings(Objective):
@@ -84,10 +92,10 @@ class _ChosenFindings(Objective):
         self,
         logits: torch.Tensor,
         labels: torch.Tensor,
-        cutoffs: torch.Tensor | None = None,  # noqa: ARG002
+        cutoffs: torch.Tensor | None = None,
     ) -> torch.Tensor:
         states, columns = self._states(labels)
-        return -binary_cross_entropies(logits, states)[:, columns].sum(1)
+        return -binary_cross_entropies(logits, states, cutoffs)[:, columns].sum(1)
 
     def achieved(
         self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
@@ -100,6 +108,12 @@ class _ChosenFindings(Objective):
     ) -> torch.Tensor:
         states, columns = self._states(labels)
         return past_cutoffs(logits, states, cutoffs)[:, columns].amin(1)
+
+    def shortfall(
+        self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
+    ) -> torch.Tensor:
+        states, columns = self._states(labels)
+        return past_cutoffs(logits, states, cutoffs)[:, columns].clamp(max=0).sum(1)
 
     def _states(self, labels: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
         """N×K states that are asked for, and the columns in which they count."""

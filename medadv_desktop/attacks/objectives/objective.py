@@ -59,6 +59,15 @@ class Objective(Settings):
         Positive means achieved, negative not achieved; on the border, 0, `achieved` decides.
         """
 
+    def shortfall(
+        self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
+    ) -> torch.Tensor:
+        """N: for a goal of several conditions, minus what each of them lacks, summed, in logits.
+
+        The margin is that of the worst condition alone. For a goal of one condition, the margin.
+        """
+        return self.margin(logits, labels, cutoffs)
+
     def check(self, card: ModelCard) -> None:
         """Refuse a model that this objective does not fit.
 

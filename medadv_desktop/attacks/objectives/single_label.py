@@ -34,9 +34,10 @@ _LOSS_HELP = (
 class Untargeted(Objective):
     """Any decision other than the reference.
 
-    Losses: cross-entropy (multi-label: BCE summed over findings); `margin`, how far past the border
-    in logits; `dlr`, for three and more classes. Over findings the margin is that of the finding
-    nearest to its border: as a rule the stronger one, for BCE pulls at all of them.
+    Losses: cross-entropy (multi-label: BCE summed over findings, logits counting from the cutoffs);
+    `margin`, how far past the border in logits; `dlr`, for three and more classes. Over findings
+    the margin is that of the one nearest to its border: as a rule the stronger loss, for BCE pulls
+    at all of them.
     """
 
     name = "untargeted"
@@ -51,7 +52,7 @@ class Untargeted(Objective):
         if self.loss_kind == "margin":
             return self.margin(logits, labels, cutoffs)
         if labels.ndim > 1:
-            return binary_cross_entropies(logits, labels).sum(1)
+            return binary_cross_entropies(logits, labels, cutoffs).sum(1)
         return (dlr if self.loss_kind == "dlr" else cross_entropy)(logits, labels)
 
     def achieved(

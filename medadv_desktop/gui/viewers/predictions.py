@@ -109,11 +109,11 @@ class PredictionPanel(QWidget):
         self.bars.set_sections(sections, second_name)
         self.legend.show_series(attacked is not None, second_name)
         if tried is not None:
-            self._say(tried_headline(tried, clean), "warning" if tried.success else "success")
+            self._say(tried_headline(tried, clean), "warning" if tried.success else "")
             self.measures.setText(f"‖δ‖∞ {amount_255(tried.linf)} · ‖δ‖₂ {number(tried.l2)}")
             self.reference.setText(self.tr("A budget that was tried, not the result."))
         elif outcome is not None:
-            self._say(headline(outcome), "warning" if outcome.success else "success")
+            self._say(headline(outcome), "warning" if outcome.success else "")
             self.measures.setText(measures(outcome))
             self.reference.setText(reference_text(outcome))
             if case.still is not None:
