@@ -27,8 +27,8 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.datasets.phantoms import phantoms
 from medadv_desktop.models.card import ModelCard, Preprocessing
 from medadv_desktop.models.diagnostic import DiagnosticModel

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, Qt, QTimer
 
-from medadv_desktop.attacks.pgd import PGD
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.gui.application import make_application, make_session, open_settings
 from medadv_desktop.gui.collecting import GarbageCollector
 

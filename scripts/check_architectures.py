@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from medadv_desktop.attacks.fgsm import FGSM
+from medadv_desktop.attacks.gradient.fgsm import FGSM
 from medadv_desktop.attacks.objectives import FlipAll, Untargeted
 from medadv_desktop.models.architectures import ARCHITECTURES, build_network
 from medadv_desktop.models.card import ModelCard, Preprocessing

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor
 
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import FlipAll, Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.datasets.phantoms import DOMAINS, phantoms
 from medadv_desktop.files import write_atomically
 from medadv_desktop.models.architectures import build_network

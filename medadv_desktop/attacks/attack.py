@@ -151,7 +151,7 @@ class Attack(Settings):
             AttackError: images, labels, objective or attack do not fit the model.
             JobCancelled: the token was cancelled.
         """
-        from medadv_desktop.attacks.second_try import second_try
+        from medadv_desktop.attacks.precision.second_try import second_try
         from medadv_desktop.attacks.session import session
 
         if precision == "mixed" and (self.minimal or self.knowledge != "white-box"):

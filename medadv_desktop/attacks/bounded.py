@@ -11,7 +11,7 @@ from medadv_desktop.attacks.attack import Attack, AttackResult
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
-    from medadv_desktop.attacks.gradient import Ascent
+    from medadv_desktop.attacks.gradient.ascent import Ascent
     from medadv_desktop.attacks.session import Session
 
 Norm = Literal["linf", "l2", "l1"]
@@ -65,7 +65,7 @@ class BoundedAttack(BudgetedAttack):
         """How to climb, from the fields. Imports torch."""
 
     def search(self, session: Session) -> AttackResult:
-        from medadv_desktop.attacks.gradient import ascend
+        from medadv_desktop.attacks.gradient.ascent import ascend
 
         return ascend(session, self.ascent())
 

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from medadv_desktop.attacks.apgd import APGD
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.bim import BIM
-from medadv_desktop.attacks.boundary import Boundary
-from medadv_desktop.attacks.carlini_wagner import CarliniWagnerL2, CarliniWagnerLinf
-from medadv_desktop.attacks.deepfool import DeepFool
-from medadv_desktop.attacks.ead import ElasticNet
-from medadv_desktop.attacks.estimation import NES, SPSA
-from medadv_desktop.attacks.fab import FAB
-from medadv_desktop.attacks.fgsm import FGSM
+from medadv_desktop.attacks.decisions.boundary import Boundary
+from medadv_desktop.attacks.decisions.hopskipjump import HopSkipJump
 from medadv_desktop.attacks.gap.attack import GAP
-from medadv_desktop.attacks.hopskipjump import HopSkipJump
-from medadv_desktop.attacks.jsma import JSMA
-from medadv_desktop.attacks.mifgsm import MIFGSM
-from medadv_desktop.attacks.noise import Noise
+from medadv_desktop.attacks.gradient.apgd import APGD
+from medadv_desktop.attacks.gradient.bim import BIM
+from medadv_desktop.attacks.gradient.fgsm import FGSM
+from medadv_desktop.attacks.gradient.mifgsm import MIFGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
+from medadv_desktop.attacks.minimal.carlini_wagner import CarliniWagnerL2, CarliniWagnerLinf
+from medadv_desktop.attacks.minimal.deepfool import DeepFool
+from medadv_desktop.attacks.minimal.ead import ElasticNet
+from medadv_desktop.attacks.minimal.fab import FAB
+from medadv_desktop.attacks.minimal.jsma import JSMA
+from medadv_desktop.attacks.minimal.sigma_zero import SigmaZero
 from medadv_desktop.attacks.objectives import OBJECTIVES, Objective
-from medadv_desktop.attacks.one_pixel import OnePixel
-from medadv_desktop.attacks.patch import Patch
-from medadv_desktop.attacks.pgd import PGD
-from medadv_desktop.attacks.sigma_zero import SigmaZero
-from medadv_desktop.attacks.spatial import SpatialAttack
-from medadv_desktop.attacks.square import Square
-from medadv_desktop.attacks.universal import Universal
-from medadv_desktop.attacks.worst_case import WorstCase
+from medadv_desktop.attacks.scores.estimation import NES, SPSA
+from medadv_desktop.attacks.scores.noise import Noise
+from medadv_desktop.attacks.scores.one_pixel import OnePixel
+from medadv_desktop.attacks.scores.square import Square
+from medadv_desktop.attacks.searches.worst_case import WorstCase
+from medadv_desktop.attacks.spatial.patch import Patch
+from medadv_desktop.attacks.spatial.stadv import SpatialAttack
+from medadv_desktop.attacks.universal.attack import Universal
 from medadv_desktop.errors import SettingsError
 from medadv_desktop.settings import parse
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from medadv_desktop.attacks.attack import Attack, AttackPreview, AttackResult, Precision
-from medadv_desktop.attacks.fast_network import computes_bfloat16, fast_copy
 from medadv_desktop.attacks.isolation import undisturbed
 from medadv_desktop.attacks.landscape import Landscape, Point, in_memory_format
 from medadv_desktop.attacks.norm_balls import (
@@ -21,6 +20,7 @@ from medadv_desktop.attacks.norm_balls import (
     sample_generator,
 )
 from medadv_desktop.attacks.objectives import Objective
+from medadv_desktop.attacks.precision.fast_network import computes_bfloat16, fast_copy
 from medadv_desktop.attacks.verification import verified_ids, verified_labels
 from medadv_desktop.jobs import CancelToken, Emit, Message, Partial, Progress, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from medadv_desktop.attacks.smallest_budget import smallest_budgets
-from medadv_desktop.attacks.suspicion import Suspicion
+from medadv_desktop.attacks.searches.smallest_budget import smallest_budgets
+from medadv_desktop.attacks.trust.suspicion import Suspicion
 from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetSearchRequest, BudgetTry
 from medadv_desktop.audit.doubts import doubts
 from medadv_desktop.audit.judging import achieved, as_array, difference, judge, on_grid, prepared

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import HideFinding, Objective, Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.datasets.phantoms import DOMAINS, phantom, write_phantom
 
 DEMO_SEED = 2026

@@ -9,8 +9,8 @@ import torch
 
 from medadv_desktop.attacks.attack import Attack
 from medadv_desktop.attacks.objectives import Objective
-from medadv_desktop.attacks.probing import examine
-from medadv_desktop.attacks.suspicion import Outcome, Suspicion, suspicions
+from medadv_desktop.attacks.trust.probing import examine
+from medadv_desktop.attacks.trust.suspicion import Outcome, Suspicion, suspicions
 from medadv_desktop.jobs import CancelToken
 from medadv_desktop.models.diagnostic import DiagnosticModel
 

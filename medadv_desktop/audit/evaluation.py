@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medadv_desktop.attacks.attack import Attack, Precision
 from medadv_desktop.attacks.objectives import Objective, Untargeted
-from medadv_desktop.attacks.suspicion import Suspicion
+from medadv_desktop.attacks.trust.suspicion import Suspicion
 from medadv_desktop.audit.figures import Figures, Judged, figures, log_odds
 from medadv_desktop.audit.matching import ClassMatch
 from medadv_desktop.datasets.dataset import Dataset

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.suspicion import Suspicion
+from medadv_desktop.attacks.trust.suspicion import Suspicion
 from medadv_desktop.audit.devices import versions
 from medadv_desktop.audit.doubts import doubts
 from medadv_desktop.audit.evaluation import (

@@ -9,8 +9,8 @@ import torch
 
 from medadv_desktop.attacks.gap.file import Origin
 from medadv_desktop.attacks.gap.training import check_recipe, train_generator
-from medadv_desktop.attacks.universal_file import save
-from medadv_desktop.attacks.universal_fit import fit
+from medadv_desktop.attacks.universal.file import save
+from medadv_desktop.attacks.universal.fit import fit
 from medadv_desktop.audit.generators import (
     FitUniversalRequest,
     GeneratorTraining,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from medadv_desktop.attacks.gap.recipe import GapRecipe
 from medadv_desktop.attacks.objectives import Objective, Untargeted
-from medadv_desktop.attacks.universal_recipe import UniversalRecipe
+from medadv_desktop.attacks.universal.recipe import UniversalRecipe
 from medadv_desktop.audit.evaluation import LeftOut
 from medadv_desktop.datasets.dataset import Dataset
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from medadv_desktop.attacks.attack import Attack
 from medadv_desktop.attacks.objectives import Objective, Untargeted
-from medadv_desktop.attacks.suspicion import Suspicion
+from medadv_desktop.attacks.trust.suspicion import Suspicion
 from medadv_desktop.imaging.frame import Frame
 from medadv_desktop.models.card import ModelCard
 from medadv_desktop.models.input_plan import InputPlan

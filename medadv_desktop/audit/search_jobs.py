@@ -7,8 +7,8 @@ import time
 import numpy as np
 import torch
 
-from medadv_desktop.attacks.erasable import erasable_findings
-from medadv_desktop.attacks.smallest_budget import smallest_budgets
+from medadv_desktop.attacks.searches.erasable import erasable_findings
+from medadv_desktop.attacks.searches.smallest_budget import smallest_budgets
 from medadv_desktop.audit.figures import Rate
 from medadv_desktop.audit.inputs_at_hand import inputs_at_hand
 from medadv_desktop.audit.matching import match_classes

@@ -157,7 +157,7 @@ def fit_universal(
 
     --set takes the fields of the recipe: norm, epsilon, epochs, step_size, loss_cap.
     """
-    from medadv_desktop.attacks.universal_recipe import UniversalRecipe
+    from medadv_desktop.attacks.universal.recipe import UniversalRecipe
     from medadv_desktop.datasets.opening import open_dataset
     from medadv_desktop.datasets.subset import Subset
     from medadv_desktop.models.library import find

@@ -9,7 +9,7 @@ from test_l1_ball import best_gain
 from torch import Tensor
 from torch.nn import functional as F
 
-from medadv_desktop.attacks.apgd import APGD
+from medadv_desktop.attacks.gradient.apgd import APGD
 from medadv_desktop.attacks.norm_balls import LinfBall, sample_generator
 from medadv_desktop.attacks.objectives import (
     FlipAll,

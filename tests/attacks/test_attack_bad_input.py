@@ -7,8 +7,8 @@ import torch
 from attack_models import card_of, convolutional, decided, random_images
 from torch import Tensor, nn
 
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import HideFinding, Objective, Targeted, Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.errors import AttackError
 from medadv_desktop.jobs import Event, Message
 from medadv_desktop.models.diagnostic import DiagnosticModel

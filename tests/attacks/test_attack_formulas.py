@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from medadv_desktop.attacks.attack import AttackResult
-from medadv_desktop.attacks.fgsm import FGSM
+from medadv_desktop.attacks.gradient.fgsm import FGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import (
     FlipAll,
     HideFinding,
@@ -20,7 +21,6 @@ from medadv_desktop.attacks.objectives import (
     Targeted,
     Untargeted,
 )
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.models.diagnostic import DiagnosticModel
 
 EPSILON = 8 / 255

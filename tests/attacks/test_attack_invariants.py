@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from medadv_desktop.attacks.attack import Attack, AttackPreview
-from medadv_desktop.attacks.fgsm import FGSM
+from medadv_desktop.attacks.gradient.fgsm import FGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.norm_balls import L2Ball, LinfBall, sample_generator
 from medadv_desktop.attacks.objectives import (
     FlipAll,
@@ -21,7 +22,6 @@ from medadv_desktop.attacks.objectives import (
     Targeted,
     Untargeted,
 )
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.jobs import Event, Partial, Progress
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.5)

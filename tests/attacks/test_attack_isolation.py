@@ -11,9 +11,9 @@ from attack_models import card_of, convolutional, decided, random_images
 from torch import Tensor, nn
 
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.fgsm import FGSM
+from medadv_desktop.attacks.gradient.fgsm import FGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Progress
 from medadv_desktop.models.diagnostic import DiagnosticModel
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from medadv_desktop.attacks.fgsm import FGSM
+from medadv_desktop.attacks.gradient.fgsm import FGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import FlipFindings
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.attacks.registry import ATTACKS, OBJECTIVES, make_attack, make_objective
 from medadv_desktop.errors import SettingsError
 from medadv_desktop.settings import fields_of

@@ -17,20 +17,20 @@ from attack_models import card_of, convolutional, decided, linear, random_images
 from torch import Tensor, nn
 
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.boundary import Boundary
-from medadv_desktop.attacks.estimation import NES, SPSA
-from medadv_desktop.attacks.estimation_search import Adam, estimate
+from medadv_desktop.attacks.decisions.boundary import Boundary
 from medadv_desktop.attacks.landscape import Landscape, Point
-from medadv_desktop.attacks.looking import Streams
-from medadv_desktop.attacks.noise import Noise
 from medadv_desktop.attacks.norm_balls import LinfBall
 from medadv_desktop.attacks.objectives import HideFinding, InsertFinding, Targeted, Untargeted
-from medadv_desktop.attacks.one_pixel import OnePixel
-from medadv_desktop.attacks.one_pixel_search import children, distinct_steps
 from medadv_desktop.attacks.registry import ATTACKS, make_attack
+from medadv_desktop.attacks.scores.estimation import NES, SPSA
+from medadv_desktop.attacks.scores.estimation_search import Adam, estimate
+from medadv_desktop.attacks.scores.looking import Streams
+from medadv_desktop.attacks.scores.noise import Noise
+from medadv_desktop.attacks.scores.one_pixel import OnePixel
+from medadv_desktop.attacks.scores.one_pixel_search import children, distinct_steps
+from medadv_desktop.attacks.scores.square import Square
+from medadv_desktop.attacks.scores.square_search import L2Squares, LinfSquares, covered
 from medadv_desktop.attacks.session import Session, session
-from medadv_desktop.attacks.square import Square
-from medadv_desktop.attacks.square_search import L2Squares, LinfSquares, covered
 from medadv_desktop.errors import SettingsError
 from medadv_desktop.jobs import Event, Message, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
@@ -431,7 +431,7 @@ def test_that_surface_noise_is_as_long_as_the_budget(norm: str) -> None:
 
 
 def test_that_noise_in_a_ball_is_uniform_in_it() -> None:
-    from medadv_desktop.attacks.noise_draws import DRAWS
+    from medadv_desktop.attacks.scores.noise_draws import DRAWS
 
     shape = torch.Size((1, 1, 2))
     generator = torch.Generator().manual_seed(0)
@@ -447,7 +447,7 @@ def test_that_noise_in_a_ball_is_uniform_in_it() -> None:
 
 
 def test_that_gaussian_noise_has_the_spread_that_it_says() -> None:
-    from medadv_desktop.attacks.noise_draws import DRAWS
+    from medadv_desktop.attacks.scores.noise_draws import DRAWS
 
     generator = torch.Generator().manual_seed(0)
     shape = torch.Size((1, 50, 50))

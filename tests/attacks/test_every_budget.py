@@ -12,11 +12,11 @@ from attack_models import convolutional, decided, random_images
 from attack_trained import trained
 from torch import Tensor
 
-from medadv_desktop.attacks.apgd import APGD
 from medadv_desktop.attacks.attack import Attack
 from medadv_desktop.attacks.bounded import SteppedAttack
+from medadv_desktop.attacks.gradient.apgd import APGD
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.pgd import PGD
 
 BUDGET_IS = {
     "one-pixel": ("pixels", 1, 12),

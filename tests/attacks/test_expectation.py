@@ -8,8 +8,8 @@ from attack_models import card_of, convolutional, decided, random_images
 from torch import Tensor, nn
 
 from medadv_desktop.attacks.attack import Attack
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.jobs import Event, Message
 from medadv_desktop.models.card import ModelCard
 from medadv_desktop.models.diagnostic import DiagnosticModel

@@ -9,8 +9,8 @@ from attack_models import convolutional, decided, linear, random_images
 from scipy.optimize import linprog, minimize
 from torch import Tensor
 
-from medadv_desktop.attacks.fab import FAB
-from medadv_desktop.attacks.fab_search import shortest_way
+from medadv_desktop.attacks.minimal.fab import FAB
+from medadv_desktop.attacks.minimal.fab_search import shortest_way
 from medadv_desktop.attacks.objectives import FlipAll, HideFinding, Targeted, Untargeted
 from medadv_desktop.models.diagnostic import DiagnosticModel
 

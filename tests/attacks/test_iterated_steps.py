@@ -7,10 +7,10 @@ import torch
 from attack_models import convolutional, decided, random_images
 from torch.nn import functional as F
 
-from medadv_desktop.attacks.bim import BIM
-from medadv_desktop.attacks.mifgsm import MIFGSM
+from medadv_desktop.attacks.gradient.bim import BIM
+from medadv_desktop.attacks.gradient.mifgsm import MIFGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.pgd import PGD
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

@@ -9,9 +9,9 @@ from attack_models import decided, linear, random_images
 from scipy.optimize import minimize
 from torch import Tensor
 
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.norm_balls import L1Ball, free_gradient, sample_generator
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.pgd import PGD
 
 
 def images_of(*values: float) -> Tensor:

@@ -11,12 +11,15 @@ from attack_models import convolutional, decided, linear, random_images
 from torch import Tensor, nn
 
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.carlini_wagner import CarliniWagnerL2, CarliniWagnerLinf
-from medadv_desktop.attacks.constant_search import ConstantSearch, Stagnation
-from medadv_desktop.attacks.deepfool import DeepFool
-from medadv_desktop.attacks.ead import ElasticNet
-from medadv_desktop.attacks.ead_search import shrunk
-from medadv_desktop.attacks.jsma import JSMA
+from medadv_desktop.attacks.minimal.carlini_wagner import CarliniWagnerL2, CarliniWagnerLinf
+from medadv_desktop.attacks.minimal.constant_search import ConstantSearch, Stagnation
+from medadv_desktop.attacks.minimal.deepfool import DeepFool
+from medadv_desktop.attacks.minimal.ead import ElasticNet
+from medadv_desktop.attacks.minimal.ead_search import shrunk
+from medadv_desktop.attacks.minimal.jsma import JSMA
+from medadv_desktop.attacks.minimal.row_adam import RowAdam
+from medadv_desktop.attacks.minimal.sigma_zero import SigmaZero
+from medadv_desktop.attacks.minimal.sparse_search import _best_pair
 from medadv_desktop.attacks.objectives import (
     FlipAll,
     HideFinding,
@@ -25,9 +28,6 @@ from medadv_desktop.attacks.objectives import (
     Untargeted,
 )
 from medadv_desktop.attacks.registry import make_attack
-from medadv_desktop.attacks.row_adam import RowAdam
-from medadv_desktop.attacks.sigma_zero import SigmaZero
-from medadv_desktop.attacks.sparse_search import _best_pair
 from medadv_desktop.errors import SettingsError
 from medadv_desktop.models.diagnostic import DiagnosticModel
 

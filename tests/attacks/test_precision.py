@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from medadv_desktop.attacks import session
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.fast_network import fast_copy
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.pgd import PGD
-from medadv_desktop.attacks.worst_case import WorstCase
+from medadv_desktop.attacks.precision.fast_network import fast_copy
+from medadv_desktop.attacks.searches.worst_case import WorstCase
 from medadv_desktop.jobs import CancelToken
 from medadv_desktop.models.diagnostic import DiagnosticModel
 from medadv_desktop.models.formats.contents import FixedBatch

@@ -9,10 +9,10 @@ from attack_models import convolutional, decided, linear, random_images
 from test_attack_isolation import assert_same, trace_of
 from torch import Tensor, nn
 
-from medadv_desktop.attacks.apgd import APGD
-from medadv_desktop.attacks.erasable import erasable_findings
-from medadv_desktop.attacks.fab import FAB
-from medadv_desktop.attacks.fgsm import FGSM
+from medadv_desktop.attacks.gradient.apgd import APGD
+from medadv_desktop.attacks.gradient.fgsm import FGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
+from medadv_desktop.attacks.minimal.fab import FAB
 from medadv_desktop.attacks.objectives import (
     FlipAll,
     HideFinding,
@@ -21,10 +21,10 @@ from medadv_desktop.attacks.objectives import (
     Targeted,
     Untargeted,
 )
-from medadv_desktop.attacks.pgd import PGD
-from medadv_desktop.attacks.smallest_budget import smallest_budgets
-from medadv_desktop.attacks.square import Square
-from medadv_desktop.attacks.worst_case import WorstCase, goal_of
+from medadv_desktop.attacks.scores.square import Square
+from medadv_desktop.attacks.searches.erasable import erasable_findings
+from medadv_desktop.attacks.searches.smallest_budget import smallest_budgets
+from medadv_desktop.attacks.searches.worst_case import WorstCase, goal_of
 from medadv_desktop.errors import AttackError, SettingsError
 from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Message, Progress
 from medadv_desktop.models.diagnostic import DiagnosticModel

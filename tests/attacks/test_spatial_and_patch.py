@@ -12,14 +12,14 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from medadv_desktop.attacks.masks import read_mask
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.patch import Patch
-from medadv_desktop.attacks.patch_search import search
 from medadv_desktop.attacks.registry import make_attack
 from medadv_desktop.attacks.session import session
-from medadv_desktop.attacks.spatial import SpatialAttack
-from medadv_desktop.attacks.spatial_search import roughness, warped
+from medadv_desktop.attacks.spatial.masks import read_mask
+from medadv_desktop.attacks.spatial.patch import Patch
+from medadv_desktop.attacks.spatial.patch_search import search
+from medadv_desktop.attacks.spatial.stadv import SpatialAttack
+from medadv_desktop.attacks.spatial.stadv_search import roughness, warped
 from medadv_desktop.errors import AttackError, SettingsError
 from medadv_desktop.jobs import silent
 from medadv_desktop.models.card import Preprocessing

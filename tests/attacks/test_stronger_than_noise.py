@@ -15,8 +15,8 @@ from attack_trained import trained
 from torch import Tensor
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
-from medadv_desktop.attacks.noise import Noise
 from medadv_desktop.attacks.objectives import Untargeted
+from medadv_desktop.attacks.scores.noise import Noise
 
 DRAWS = 1
 

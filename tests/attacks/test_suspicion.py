@@ -11,12 +11,12 @@ from attack_models import card_of, convolutional, decided, linear, random_images
 from attack_trained import trained
 from torch import Tensor, nn
 
-from medadv_desktop.attacks.fgsm import FGSM
-from medadv_desktop.attacks.hopskipjump import HopSkipJump
+from medadv_desktop.attacks.decisions.hopskipjump import HopSkipJump
+from medadv_desktop.attacks.gradient.fgsm import FGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import FlipAll, Objective, Targeted, Untargeted
-from medadv_desktop.attacks.pgd import PGD
-from medadv_desktop.attacks.probing import examine, probe
-from medadv_desktop.attacks.suspicion import (
+from medadv_desktop.attacks.trust.probing import examine, probe
+from medadv_desktop.attacks.trust.suspicion import (
     Agreement,
     Evidence,
     Outcome,

@@ -8,16 +8,16 @@ from itertools import pairwise
 
 import pytest
 
-from medadv_desktop.attacks.apgd import APGD
-from medadv_desktop.attacks.fab import FAB
+from medadv_desktop.attacks.decisions.hopskipjump import HopSkipJump
 from medadv_desktop.attacks.fitting import ModelFacts, why_not
 from medadv_desktop.attacks.gap.attack import GAP
-from medadv_desktop.attacks.hopskipjump import HopSkipJump
+from medadv_desktop.attacks.gradient.apgd import APGD
+from medadv_desktop.attacks.gradient.pgd import PGD
+from medadv_desktop.attacks.minimal.fab import FAB
 from medadv_desktop.attacks.objectives import OBJECTIVES, Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.attacks.presets import PRESETS
 from medadv_desktop.attacks.registry import ATTACKS
-from medadv_desktop.attacks.square import Square
+from medadv_desktop.attacks.scores.square import Square
 from medadv_desktop.attacks.threat import GROUPS, KNOWLEDGE, NORMS, Threat, group_of, norms_of
 from medadv_desktop.errors import AttackError
 from medadv_desktop.models.card import ModelCard, Preprocessing

@@ -12,7 +12,8 @@ from test_attack_isolation import assert_same, trace_of
 from torch import Tensor, nn
 
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.mifgsm import MIFGSM
+from medadv_desktop.attacks.gradient.mifgsm import MIFGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import (
     HideFinding,
     LeastLikely,
@@ -20,8 +21,7 @@ from medadv_desktop.attacks.objectives import (
     Targeted,
     Untargeted,
 )
-from medadv_desktop.attacks.pgd import PGD
-from medadv_desktop.attacks.transfer import Target, transfer
+from medadv_desktop.attacks.searches.transfer import Target, transfer
 from medadv_desktop.errors import AttackError
 from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Message
 from medadv_desktop.models.diagnostic import DiagnosticModel

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from medadv_desktop.attacks.gap.file import Origin
 from medadv_desktop.attacks.objectives import InsertFinding, LeastLikely, Targeted, Untargeted
-from medadv_desktop.attacks.universal import Universal
-from medadv_desktop.attacks.universal_file import UniversalPerturbation, load, save
-from medadv_desktop.attacks.universal_fit import LabelledBatches, fit
-from medadv_desktop.attacks.universal_recipe import UniversalRecipe
+from medadv_desktop.attacks.universal.attack import Universal
+from medadv_desktop.attacks.universal.file import UniversalPerturbation, load, save
+from medadv_desktop.attacks.universal.fit import LabelledBatches, fit
+from medadv_desktop.attacks.universal.recipe import UniversalRecipe
 from medadv_desktop.errors import AttackError, ExportError
 from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Partial, Progress
 from medadv_desktop.models.diagnostic import DiagnosticModel

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from medadv_desktop.attacks.apgd import APGD
+from medadv_desktop.attacks.gradient.apgd import APGD
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import HideFinding
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetSearchRequest
 from medadv_desktop.audit.devices import choose_device
 from medadv_desktop.audit.engine import Engine

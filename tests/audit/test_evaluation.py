@@ -13,8 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import HideFinding, Targeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.audit.engine import Engine
 from medadv_desktop.audit.evaluation import Evaluation, EvaluationRequest, SampleResult
 from medadv_desktop.audit.evaluation_files import describe_evaluation, save_evaluation

@@ -11,9 +11,9 @@ import platformdirs
 import pytest
 from PIL import Image
 
-from medadv_desktop.attacks import universal_file
 from medadv_desktop.attacks.gap.file import load
 from medadv_desktop.attacks.gap.recipe import GapRecipe
+from medadv_desktop.attacks.universal import file as universal_file
 from medadv_desktop.audit.engine import Engine
 from medadv_desktop.audit.generators import GeneratorTraining, TrainGeneratorRequest
 from medadv_desktop.cli import BAD_INPUT, DONE, run

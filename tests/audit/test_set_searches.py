@@ -11,7 +11,7 @@ import platformdirs
 import pytest
 from PIL import Image
 
-from medadv_desktop.attacks.pgd import PGD
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.audit.engine import Engine
 from medadv_desktop.audit.evaluation import Evaluation, EvaluationRequest
 from medadv_desktop.audit.searches import CurveRequest, RobustnessCurve

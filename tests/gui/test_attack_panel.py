@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
-from medadv_desktop.attacks.apgd import APGD
 from medadv_desktop.attacks.attack import AttackPreview
-from medadv_desktop.attacks.fab import FAB
 from medadv_desktop.attacks.gap.attack import GAP
+from medadv_desktop.attacks.gradient.apgd import APGD
+from medadv_desktop.attacks.gradient.pgd import PGD
+from medadv_desktop.attacks.minimal.fab import FAB
 from medadv_desktop.attacks.objectives import Targeted, Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.attacks.registry import ATTACKS
-from medadv_desktop.attacks.suspicion import Suspicion
+from medadv_desktop.attacks.trust.suspicion import Suspicion
 from medadv_desktop.audit.budget_search import BudgetSearchRequest
 from medadv_desktop.gui.state import attack_trail
 from medadv_desktop.gui.state.attack_trail import AttackTrail

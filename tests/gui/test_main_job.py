@@ -10,8 +10,8 @@ from PySide6.QtCore import QLibraryInfo, QMimeData, QPoint, QPointF, Qt, QUrl, Q
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import HideFinding, Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.audit.requests import AttackRequest, LoadRequest, PredictRequest
 from medadv_desktop.errors import AttackError
 from medadv_desktop.gui.background import Urgency

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QMenu
 
-from medadv_desktop.attacks.fgsm import FGSM
+from medadv_desktop.attacks.gradient.fgsm import FGSM
 from medadv_desktop.attacks.objectives import FlipFindings, HideFinding, Targeted
 from medadv_desktop.audit.requests import AttackRequest
 from medadv_desktop.gui.docks.jobs import PROGRESS, STATE, TIME, TITLE, seconds_text

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medadv_desktop.attacks.pgd import PGD
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.gui.application import make_session, open_settings
 from medadv_desktop.gui.state.jobs import JobState
 from tests.gui.conftest import close_session

@@ -23,7 +23,7 @@ import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from medadv_desktop.attacks.fgsm import FGSM
+from medadv_desktop.attacks.gradient.fgsm import FGSM
 from medadv_desktop.attacks.objectives import Untargeted
 from medadv_desktop.errors import ModelError
 from medadv_desktop.models.architectures import TORCHVISION, build_network

@@ -10,8 +10,8 @@ from attack_models import decided
 from peer_models import Trained
 from peers import autoattack
 
-from medadv_desktop.attacks.apgd import APGD
-from medadv_desktop.attacks.fab import FAB
+from medadv_desktop.attacks.gradient.apgd import APGD
+from medadv_desktop.attacks.minimal.fab import FAB
 from medadv_desktop.attacks.norm_balls import L1Ball
 from medadv_desktop.attacks.objectives import Untargeted
 

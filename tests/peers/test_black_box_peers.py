@@ -17,13 +17,13 @@ from conftest import Trained
 from torch import Tensor, nn
 
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.boundary import Boundary
-from medadv_desktop.attacks.estimation import SPSA
-from medadv_desktop.attacks.hopskipjump import HopSkipJump
+from medadv_desktop.attacks.decisions.boundary import Boundary
+from medadv_desktop.attacks.decisions.hopskipjump import HopSkipJump
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.one_pixel import OnePixel
-from medadv_desktop.attacks.square import Square
-from medadv_desktop.attacks.square_search import bump
+from medadv_desktop.attacks.scores.estimation import SPSA
+from medadv_desktop.attacks.scores.one_pixel import OnePixel
+from medadv_desktop.attacks.scores.square import Square
+from medadv_desktop.attacks.scores.square_search import bump
 from medadv_desktop.models.card import ModelCard
 from medadv_desktop.models.diagnostic import DiagnosticModel
 

@@ -11,12 +11,12 @@ from peer_models import Trained, blobs, trained_network
 from peers import autoattack
 from torch import Tensor
 
-from medadv_desktop.attacks.apgd import APGD
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.fab import FAB
+from medadv_desktop.attacks.gradient.apgd import APGD
+from medadv_desktop.attacks.minimal.fab import FAB
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.square import Square
-from medadv_desktop.attacks.worst_case import WorstCase
+from medadv_desktop.attacks.scores.square import Square
+from medadv_desktop.attacks.searches.worst_case import WorstCase
 from medadv_desktop.models.diagnostic import DiagnosticModel
 
 SAMPLES = 500

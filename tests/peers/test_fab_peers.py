@@ -11,8 +11,8 @@ from peer_models import Trained
 from peers import torchattacks
 from torch import Tensor
 
-from medadv_desktop.attacks.fab import FAB
-from medadv_desktop.attacks.fab_search import shortest_way
+from medadv_desktop.attacks.minimal.fab import FAB
+from medadv_desktop.attacks.minimal.fab_search import shortest_way
 from medadv_desktop.attacks.objectives import Untargeted
 
 NORMS = ("linf", "l2", "l1")

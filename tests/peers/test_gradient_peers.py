@@ -11,12 +11,12 @@ from peers import art, foolbox, torchattacks
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medadv_desktop.attacks.apgd import APGD
 from medadv_desktop.attacks.attack import Attack
-from medadv_desktop.attacks.bim import BIM
-from medadv_desktop.attacks.mifgsm import MIFGSM
+from medadv_desktop.attacks.gradient.apgd import APGD
+from medadv_desktop.attacks.gradient.bim import BIM
+from medadv_desktop.attacks.gradient.mifgsm import MIFGSM
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import Untargeted
-from medadv_desktop.attacks.pgd import PGD
 
 EPSILON = 8 / 255
 THRESHOLDS = (0.4, 0.5, 0.6, 0.5)

@@ -12,10 +12,10 @@ from peer_models import Trained
 from peers import art, foolbox, torchattacks
 from torch import Tensor
 
-from medadv_desktop.attacks.carlini_wagner import CarliniWagnerL2, CarliniWagnerLinf
-from medadv_desktop.attacks.deepfool import DeepFool
-from medadv_desktop.attacks.ead import ElasticNet
-from medadv_desktop.attacks.jsma import JSMA
+from medadv_desktop.attacks.minimal.carlini_wagner import CarliniWagnerL2, CarliniWagnerLinf
+from medadv_desktop.attacks.minimal.deepfool import DeepFool
+from medadv_desktop.attacks.minimal.ead import ElasticNet
+from medadv_desktop.attacks.minimal.jsma import JSMA
 from medadv_desktop.attacks.objectives import Targeted, Untargeted
 
 

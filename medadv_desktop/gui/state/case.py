@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 
 from medadv_desktop.attacks.attack import Attack, AttackPreview
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import Objective, Untargeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.audit.requests import (
     AttackOutcome,
     FeatureResult,

@@ -10,8 +10,8 @@ from PySide6.QtCore import QLocale, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QLabel
 
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import FlipFindings, Targeted
-from medadv_desktop.attacks.pgd import PGD
 from medadv_desktop.errors import SettingsError
 from medadv_desktop.gui.forms import SettingsForm
 from medadv_desktop.settings import PixelFraction, Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, QSettings, Signal
 
-from medadv_desktop.attacks.pgd import PGD
+from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.audit.requests import (
     AttackOutcome,
     AttackRequest,

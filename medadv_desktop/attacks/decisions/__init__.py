@@ -1,0 +1,3 @@
+"""Attacks that see decisions alone."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Attacks that look for the smallest change that reaches the goal."""
+
+from __future__ import annotations

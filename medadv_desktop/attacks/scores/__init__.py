@@ -1,0 +1,3 @@
+"""Attacks that see scores alone, and noise, which sees nothing."""
+
+from __future__ import annotations

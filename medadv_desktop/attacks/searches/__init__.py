@@ -1,0 +1,3 @@
+"""Attacks and questions made of other attacks."""
+
+from __future__ import annotations

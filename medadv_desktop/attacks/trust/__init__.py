@@ -1,0 +1,3 @@
+"""Signs that a model only looks robust."""
+
+from __future__ import annotations

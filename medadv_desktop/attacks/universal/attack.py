@@ -1,0 +1,99 @@
+"""A universal perturbation as an attack: one δ, fitted beforehand, added to every image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from medadv_desktop.attacks.attack import Attack, AttackResult
+from medadv_desktop.attacks.bounded import GREY_SCALE
+from medadv_desktop.attacks.fitting import need_file
+from medadv_desktop.errors import AttackError
+from medadv_desktop.settings import PixelFraction
+
+if TYPE_CHECKING:
+    from medadv_desktop.attacks.fitting import Fittable
+    from medadv_desktop.attacks.objectives import Objective
+    from medadv_desktop.attacks.session import Session
+    from medadv_desktop.models.diagnostic import DiagnosticModel
+
+
+class Universal(Attack):
+    """x + δ, clamped to [0, 1].
+
+    δ is fitted beforehand (`universal_fit.fit`), against this model or another: then it is a
+    transfer attack. It was fitted for one goal; what is judged is the objective.
+    """
+
+    name = "universal"
+    title = "Universal perturbation"
+    summary = "One perturbation for all images, fitted beforehand: what an attacker can print"
+    reference = "Moosavi-Dezfooli et al., CVPR 2017 (arXiv 1610.08401)"
+    knowledge = "nothing"
+
+    file: str = Field(
+        "",
+        description="File of a fitted perturbation (.safetensors)",
+        json_schema_extra={"kind": "file", "suffixes": [".safetensors"]},
+    )
+    epsilon: PixelFraction | None = Field(
+        None,
+        ge=0,
+        le=100,
+        title="Budget ε",
+        description="A smaller budget than the one it was fitted for, to which it is scaled down; "
+        "nothing means that one",
+        json_schema_extra={"unit": GREY_SCALE},
+    )
+
+    def check_fit(self, model: Fittable, objective: Objective) -> None:
+        super().check_fit(model, objective)
+        need_file(self.file, "file", "fitted perturbation", "Fit one, and choose it")
+
+    def check(self, model: DiagnosticModel, objective: Objective) -> None:
+        from medadv_desktop.attacks.universal.file import load
+
+        super().check(model, objective)
+        fitted = load(Path(self.file))
+        shape = tuple(fitted.delta.shape)
+        if shape != model.card.input_shape:
+            made, takes = ("×".join(map(str, s)) for s in (shape, model.card.input_shape))
+            raise AttackError(
+                f"was fitted for images of {made}; {model.card.name} takes {takes}",
+                subject=self.file,
+                remedy="Fit one for this model",
+            )
+        if self.epsilon is not None and self.epsilon > fitted.recipe.epsilon:
+            raise AttackError(
+                f"the perturbation was fitted for a budget of {fitted.recipe.epsilon:.4g}",
+                subject="epsilon",
+                remedy="Choose at most that, or fit another",
+            )
+
+    def search(self, session: Session) -> AttackResult:
+        import torch
+
+        from medadv_desktop.attacks.norm_balls import NORM_BALLS
+        from medadv_desktop.attacks.universal.file import load
+
+        fitted = load(Path(self.file))
+        if fitted.origin.model_sha256 != session.model.card.sha256:
+            session.warn(
+                f"the perturbation was fitted against {fitted.origin.model}: on "
+                f"{session.model.card.name} this is a transfer attack"
+            )
+        originals, most = session.originals, fitted.recipe.epsilon
+        epsilon = most if self.epsilon is None else self.epsilon
+        delta = fitted.delta.to(originals) * (epsilon / most)
+        clean = session.landscape.at(originals, session.rows)
+        session.token.check()
+        ball = NORM_BALLS[fitted.recipe.norm](epsilon)
+        point = session.landscape.at(ball.project(originals + delta, originals), session.rows)
+        keep = clean.achieved
+        adversarial = torch.where(keep[:, None, None, None], originals, point.images)
+        logits = torch.where(keep[:, None], clean.logits, point.logits)
+        success = keep | point.achieved
+        session.report(1, 1, adversarial, success)
+        return session.result(clean, adversarial, logits, success, (~keep).long())
