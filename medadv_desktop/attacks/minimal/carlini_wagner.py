@@ -30,7 +30,7 @@ class _CarliniWagner(Attack):
     epsilon: PixelFraction | None = Field(
         None,
         ge=0,
-        le=100,
+        le=10_000,
         title="Budget ε",
         description="Count only changes within it as success; nothing means any change",
         json_schema_extra={"unit": GREY_SCALE},
@@ -49,7 +49,7 @@ class CarliniWagnerL2(_CarliniWagner):
     name = "cw"
     title = "C&W L2"
     summary = "Smallest Euclidean change by optimisation: slow, and among the closest there are"
-    reference = "Carlini & Wagner, IEEE S&P 2017 (arXiv 1608.04644)"
+    reference = "Carlini and Wagner, IEEE S&P 2017 (arXiv 1608.04644)"
     norm = "l2"
 
     steps: int = Field(1000, ge=1, le=100_000, description="Steps of Adam for each constant")
@@ -81,7 +81,7 @@ class CarliniWagnerLinf(_CarliniWagner):
     name = "cw-linf"
     title = "C&W L∞"
     summary = "Smallest largest-pixel change by optimisation with a shrinking allowance"
-    reference = "Carlini & Wagner, IEEE S&P 2017 (arXiv 1608.04644)"
+    reference = "Carlini and Wagner, IEEE S&P 2017 (arXiv 1608.04644)"
     norm = "linf"
 
     steps: int = Field(

@@ -49,7 +49,7 @@ class DeepFool(Attack):
     epsilon: PixelFraction | None = Field(
         None,
         ge=0,
-        le=100,
+        le=10_000,
         title="Budget ε",
         description="Count only changes within it as success; nothing means any change",
         json_schema_extra={"unit": GREY_SCALE},

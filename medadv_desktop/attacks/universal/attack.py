@@ -41,7 +41,7 @@ class Universal(Attack):
     epsilon: PixelFraction | None = Field(
         None,
         ge=0,
-        le=100,
+        le=10_000,
         title="Budget ε",
         description="A smaller budget than the one it was fitted for, to which it is scaled down; "
         "nothing means that one",

@@ -17,7 +17,7 @@ class UniversalRecipe(Settings):
     epsilon: PixelFraction = Field(
         10 / 255,
         gt=0,
-        le=100,
+        le=10_000,
         title="Budget ε",
         description="How far an image may be changed",
         json_schema_extra={"unit": GREY_SCALE},
@@ -26,7 +26,7 @@ class UniversalRecipe(Settings):
     step_size: PixelFraction | None = Field(
         None,
         gt=0,
-        le=100,
+        le=10_000,
         title="Step size α",
         description="Length of the step after each batch; nothing means ε/10",
         json_schema_extra={"unit": GREY_SCALE},
