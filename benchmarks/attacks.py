@@ -1,7 +1,8 @@
 """Our PGD against those of torchattacks, foolbox and ART: time, memory, robust accuracy.
 
     python -m benchmarks.attacks [--network resnet18 densenet121] [--batch 32] [--steps 10]
-                                 [--runs 3] [--epsilon 2/255] [--robust] [--linear] [--device cpu]
+                                 [--runs 3] [--epsilon 2/255] [--robust] [--linear] [--memory]
+                                 [--peers torchattacks foolbox ART] [--device cpu]
 
 One process, in turn, same network, images, ε, α and steps. The network is a torchvision one, fine
 tuned for a moment on phantoms of skin lesions, so that its predictions mean something; with
@@ -9,7 +10,8 @@ tuned for a moment on phantoms of skin lesions, so that its predictions mean som
 end. Ours is run in every precision; all contestants are judged by the network in float32. Printed
 are ratios of medians: contestant over ours, so more than 1 means that ours is faster.
 
-`--linear` shows how our time grows with samples, steps and image side.
+`--linear` shows how our time grows with samples, steps and image side. `--memory` runs each of them
+once in a process of its own and prints how far its peak memory rises above where it began.
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ from __future__ import annotations
 import argparse
 import resource
 import statistics
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -48,6 +53,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=96, help="phantoms to train on")
     parser.add_argument("--robust", action="store_true")
     parser.add_argument("--linear", action="store_true")
+    parser.add_argument("--memory", action="store_true")
     parser.add_argument("--peers", nargs="*", default=["torchattacks", "foolbox", "ART"])
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
@@ -58,6 +64,8 @@ def main() -> None:
         model = _trained(name, options).to(options.device).eval()
         if options.linear:
             _growth(model, images, labels, options)
+        elif options.memory:
+            _memory(name, model, options)
         else:
             _compare(name, model, images, labels, options)
 
@@ -93,8 +101,6 @@ def _compare(
         print(
             f"  {contestant:22} {median:7.2f} s   robust {accuracies[contestant]:.3f}   {against}"
         )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"  peak memory of the process {peak:.0f} MiB")
 
 
 def _contestants(
@@ -151,6 +157,30 @@ def _peers(
     return peers
 
 
+def _memory(name: str, model: DiagnosticModel, options: argparse.Namespace) -> None:
+    """Peaks of processes that load the trained weights, and run one contestant once."""
+    names = [*(f"ours, {p}" for p in ("exact", "float32", "mixed")), *options.peers]
+    print(f"{name}: batch {options.batch}, {options.steps} steps")
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "weights.pt"
+        torch.save(model.network.state_dict(), weights)
+        for contestant in names:
+            with get_context("spawn").Pool(1) as pool:
+                risen = pool.apply(_risen, (name, weights, contestant, options))
+            print(f"  {contestant:18} {risen:6.0f} MiB above its start")
+
+
+def _risen(name: str, weights: Path, contestant: str, options: argparse.Namespace) -> float:
+    model = _untrained(name)
+    model.network.load_state_dict(torch.load(weights))
+    model = model.to(options.device).eval().requires_grad_(False)
+    images, labels = (t.to(options.device) for t in _phantoms(options.batch, seed=2))
+    run = _contestants(model, images, labels, options)[contestant]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
 def _growth(
     model: DiagnosticModel, images: Tensor, labels: Tensor, options: argparse.Namespace
 ) -> None:
@@ -188,7 +218,7 @@ def _resized(model: DiagnosticModel, side: int) -> DiagnosticModel:
     return DiagnosticModel(model.network, card).to(model.mean.device).eval()
 
 
-def _trained(name: str, options: argparse.Namespace) -> DiagnosticModel:
+def _untrained(name: str) -> DiagnosticModel:
     network = torchvision.models.get_model(name, weights=None, num_classes=CLASSES)
     card = ModelCard(
         id="benchmark",
@@ -201,9 +231,13 @@ def _trained(name: str, options: argparse.Namespace) -> DiagnosticModel:
         std=(0.229, 0.224, 0.225),
         weights="none",
     )
-    model = DiagnosticModel(network, card)
+    return DiagnosticModel(network, card)
+
+
+def _trained(name: str, options: argparse.Namespace) -> DiagnosticModel:
+    model = _untrained(name)
     images, labels = _phantoms(options.train, seed=1)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    optimiser = torch.optim.AdamW(model.network.parameters(), lr=1e-3)
     for _ in range(2 if options.robust else 1):
         for rows in torch.randperm(len(images)).split(16):
             batch = images[rows]
