@@ -17,7 +17,6 @@ once in a process of its own and prints how far its peak memory rises above wher
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import tempfile
 import time
@@ -176,9 +175,16 @@ def _risen(name: str, weights: Path, contestant: str, options: argparse.Namespac
     model = model.to(options.device).eval().requires_grad_(False)
     images, labels = (t.to(options.device) for t in _phantoms(options.batch, seed=2))
     run = _contestants(model, images, labels, options)[contestant]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak()
     run()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return _peak() - before
+
+
+def _peak() -> float:
+    """MiB; of this process alone (getrusage also remembers the one that started it). Linux."""
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def _growth(
