@@ -85,6 +85,24 @@ class Session:
         """A line for the log that a reader of the result should know."""
         self.emit(Message(text, "warning"))
 
+    def applied(self, images: Tensor) -> AttackResult:
+        """The result of images that were made without looking at the model, in one step.
+
+        A sample on which the objective is achieved already is left as it is.
+
+        Args:
+            images: N×C×H×W in [0, 1].
+        """
+        clean = self.landscape.at(self.originals, self.rows)
+        self.token.check()
+        point = self.landscape.at(images, self.rows)
+        keep = clean.achieved
+        adversarial = torch.where(keep[:, None, None, None], self.originals, point.images)
+        logits = torch.where(keep[:, None], clean.logits, point.logits)
+        success = keep | point.achieved
+        self.report(1, 1, adversarial, success)
+        return self.result(clean, adversarial, logits, success, (~keep).long())
+
     def result(
         self, clean: Point, adversarial: Tensor, logits: Tensor, success: Tensor, steps: Tensor
     ) -> AttackResult:

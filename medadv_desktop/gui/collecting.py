@@ -50,6 +50,8 @@ class GarbageCollector(QObject):
 
     def stop(self) -> None:
         self._timer.stop()
+        # What was set aside is taken back: libraries complain of leaks about what is not.
+        gc.unfreeze()
         if self._was_enabled:
             gc.enable()
 

@@ -74,7 +74,9 @@ def test_that_the_demo_opens_a_window_and_ctrl_q_ends_it_cleanly(
             process.wait(timeout=2)
         except subprocess.TimeoutExpired:
             continue
-    assert process.returncode == 0, process.stderr.read() if process.stderr else ""
+    said = process.stderr.read() if process.stderr else ""
+    assert process.returncode == 0, said
+    assert "leaked" not in said
 
 
 DRIVER = """

@@ -91,14 +91,6 @@ class GAP(Attack):
         generator = trained.generator.to(originals.device, originals.dtype)
         recipe = trained.recipe
         ball = NORM_BALLS[recipe.norm](recipe.epsilon if self.epsilon is None else self.epsilon)
-        clean = session.landscape.at(originals, session.rows)
-        session.token.check()
         with torch.no_grad():
             moved = originals + generator(originals)
-        point = session.landscape.at(ball.project(moved, originals), session.rows)
-        keep = clean.achieved
-        adversarial = torch.where(keep[:, None, None, None], originals, point.images)
-        logits = torch.where(keep[:, None], clean.logits, point.logits)
-        success = keep | point.achieved
-        session.report(1, 1, adversarial, success)
-        return session.result(clean, adversarial, logits, success, (~keep).long())
+        return session.applied(ball.project(moved, originals))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from medadv_desktop.attacks.bounded import LINF_OR_L2, LinfOrL2, SteppedAttack
+from medadv_desktop.attacks.bounded import LINF_OR_L2, LinfOrL2
+from medadv_desktop.attacks.gradient.bim import BIM
 
 if TYPE_CHECKING:
     from medadv_desktop.attacks.gradient.ascent import Ascent
 
 
-class MIFGSM(SteppedAttack):
+class MIFGSM(BIM):
     """g ← μ·g + ∇L/‖∇L‖₁; x ← Π(x + α·sign g) for linf, x ← Π(x + α·g/‖g‖₂) for l2.
 
     Dong, Liao, Pang, Su, Zhu, Hu, Li: Boosting Adversarial Attacks with Momentum, CVPR 2018,
@@ -33,23 +35,6 @@ class MIFGSM(SteppedAttack):
         title="Decay μ",
         description="Share of the gathered gradients that a step keeps; 0 is BIM",
     )
-    stop_when_beaten: bool = Field(
-        True,
-        description="A sample leaves once the goal is reached, with the change found so far; off: "
-        "every sample takes all steps, for confident and transferable results",
-    )
 
     def ascent(self) -> Ascent:
-        from medadv_desktop.attacks.gradient.ascent import Ascent
-
-        return Ascent(
-            norm=self.norm,
-            epsilon=self.epsilon,
-            step_size=self.effective_step_size,
-            steps=self.steps,
-            random_start=False,
-            restarts=1,
-            stop_when_beaten=self.stop_when_beaten,
-            keep="best" if self.stop_when_beaten else "last",
-            decay=self.decay,
-        )
+        return replace(super().ascent(), decay=self.decay)

@@ -15,13 +15,12 @@ from medadv_desktop.attacks.objectives.losses import (
     past_cutoffs,
     reported,
 )
-from medadv_desktop.attacks.objectives.objective import Objective, listed
+from medadv_desktop.attacks.objectives.objective import Objective, RankedOut, listed
 from medadv_desktop.errors import AttackError
 
 if TYPE_CHECKING:
     import torch
 
-    from medadv_desktop.models.card import ModelCard
 
 _HOLD = Field(
     False,
@@ -152,11 +151,8 @@ class FlipFindings(_ChosenFindings):
         return ~labels.bool()
 
 
-class HideFinding(_ChosenFindings):
-    """A finding is no longer reported, whatever the reference: minus its BCE to "absent"."""
-
-    name = "hide"
-    title = "Hide a finding"
+class _OneFinding(_ChosenFindings):
+    """One finding is brought to a state, whatever its reference."""
 
     finding: int = Field(ge=0, description="Index of the finding")
     hold_others: bool = _HOLD
@@ -167,6 +163,13 @@ class HideFinding(_ChosenFindings):
 
     def indices(self) -> tuple[int, ...]:
         return (self.finding,)
+
+
+class HideFinding(_OneFinding):
+    """A finding is no longer reported, whatever the reference: minus its BCE to "absent"."""
+
+    name = "hide"
+    title = "Hide a finding"
 
     def wanted(self, labels: torch.Tensor) -> torch.Tensor:
         import torch
@@ -174,21 +177,11 @@ class HideFinding(_ChosenFindings):
         return torch.zeros_like(labels, dtype=torch.bool)
 
 
-class InsertFinding(_ChosenFindings):
+class InsertFinding(_OneFinding):
     """A finding is reported, whatever the reference: minus its BCE to "present"."""
 
     name = "insert"
     title = "Insert a finding"
-
-    finding: int = Field(ge=0, description="Index of the finding")
-    hold_others: bool = _HOLD
-
-    @property
-    def holds(self) -> bool:
-        return self.hold_others
-
-    def indices(self) -> tuple[int, ...]:
-        return (self.finding,)
 
     def wanted(self, labels: torch.Tensor) -> torch.Tensor:
         import torch
@@ -196,7 +189,7 @@ class InsertFinding(_ChosenFindings):
         return torch.ones_like(labels, dtype=torch.bool)
 
 
-class OutOfTopFindings(Objective):
+class OutOfTopFindings(RankedOut):
     """No finding of the reference is among the k that the model ranks highest.
 
     A reader who looks at the k highest probabilities sees none that is there. Loss and margin: the
@@ -209,16 +202,6 @@ class OutOfTopFindings(Objective):
 
     k: int = Field(1, ge=1, le=1000, description="How many of the highest findings are looked at")
 
-    def loss(
-        self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        return self.margin(logits, labels, cutoffs)
-
-    def achieved(
-        self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
-    ) -> torch.Tensor:
-        return self.margin(logits, labels, cutoffs) > 0
-
     def margin(
         self,
         logits: torch.Tensor,
@@ -230,15 +213,6 @@ class OutOfTopFindings(Objective):
         present = logits.masked_fill(~labels.bool(), -torch.inf).amax(1)
         absent = logits.masked_fill(labels.bool(), -torch.inf)
         return absent.topk(self.k, dim=1).values[:, -1] - present
-
-    def check(self, card: ModelCard) -> None:
-        super().check(card)
-        if self.k >= len(card.classes):
-            raise AttackError(
-                f"{card.name} has {len(card.classes)} findings only",
-                subject="k",
-                remedy=f"Choose at most {len(card.classes) - 1}",
-            )
 
     def check_labels(self, labels: torch.Tensor) -> None:
         present = labels.bool().sum(1)

@@ -105,6 +105,35 @@ class Objective(Settings):
         return ()
 
 
+class RankedOut(Objective):
+    """What is true is no longer among the k highest: the margin is the loss as well.
+
+    A subclass has the field `k` and the margin; positive means ranked out.
+    """
+
+    k: int
+
+    def loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return self.margin(logits, labels, cutoffs)
+
+    def achieved(
+        self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
+    ) -> torch.Tensor:
+        return self.margin(logits, labels, cutoffs) > 0
+
+    def check(self, card: ModelCard) -> None:
+        super().check(card)
+        if self.k >= len(card.classes):
+            what = "findings" if card.multi_label else "classes"
+            raise AttackError(
+                f"{card.name} has {len(card.classes)} {what} only",
+                subject="k",
+                remedy=f"Choose at most {len(card.classes) - 1}",
+            )
+
+
 INDEX_FIELDS = ("target", "finding", "findings")
 """Fields of objectives that hold the index of a class or finding: shown by name."""
 

@@ -15,7 +15,7 @@ from medadv_desktop.attacks.objectives.losses import (
     past_cutoffs,
     targeted_dlr,
 )
-from medadv_desktop.attacks.objectives.objective import Objective, listed
+from medadv_desktop.attacks.objectives.objective import Objective, RankedOut, listed
 from medadv_desktop.errors import AttackError
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class LeastLikely(Objective):
         return lead(logits, labels)
 
 
-class OutOfTopK(Objective):
+class OutOfTopK(RankedOut):
     """The reference class is no longer among the k likeliest.
 
     Loss and margin: the k-th largest of the other logits minus the reference's.
@@ -187,16 +187,6 @@ class OutOfTopK(Objective):
     tasks = ("single-label",)
 
     k: int = Field(3, ge=1, le=1000, description="How many of the likeliest classes are looked at")
-
-    def loss(
-        self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        return self.margin(logits, labels, cutoffs)
-
-    def achieved(
-        self, logits: torch.Tensor, labels: torch.Tensor, cutoffs: torch.Tensor | None
-    ) -> torch.Tensor:
-        return self.margin(logits, labels, cutoffs) > 0
 
     def margin(
         self,
@@ -209,15 +199,6 @@ class OutOfTopK(Objective):
         own = logits.gather(1, labels[:, None])[:, 0]
         others = logits.scatter(1, labels[:, None], -torch.inf)
         return others.topk(self.k, dim=1).values[:, -1] - own
-
-    def check(self, card: ModelCard) -> None:
-        super().check(card)
-        if self.k >= len(card.classes):
-            raise AttackError(
-                f"{card.name} has {len(card.classes)} classes only",
-                subject="k",
-                remedy=f"Choose at most {len(card.classes) - 1}",
-            )
 
 
 def _refuse_ratio(objective: Objective, loss: ClassLoss, card: ModelCard, classes: int) -> None:

@@ -73,8 +73,6 @@ class Universal(Attack):
             )
 
     def search(self, session: Session) -> AttackResult:
-        import torch
-
         from medadv_desktop.attacks.norm_balls import NORM_BALLS
         from medadv_desktop.attacks.universal.file import load
 
@@ -87,13 +85,5 @@ class Universal(Attack):
         originals, most = session.originals, fitted.recipe.epsilon
         epsilon = most if self.epsilon is None else self.epsilon
         delta = fitted.delta.to(originals) * (epsilon / most)
-        clean = session.landscape.at(originals, session.rows)
-        session.token.check()
         ball = NORM_BALLS[fitted.recipe.norm](epsilon)
-        point = session.landscape.at(ball.project(originals + delta, originals), session.rows)
-        keep = clean.achieved
-        adversarial = torch.where(keep[:, None, None, None], originals, point.images)
-        logits = torch.where(keep[:, None], clean.logits, point.logits)
-        success = keep | point.achieved
-        session.report(1, 1, adversarial, success)
-        return session.result(clean, adversarial, logits, success, (~keep).long())
+        return session.applied(ball.project(originals + delta, originals))
