@@ -13,7 +13,7 @@ import peers
 import pytest
 import torch
 from attack_models import card_of, decided
-from conftest import Trained
+from peer_models import Trained
 from torch import Tensor, nn
 
 from medadv_desktop.attacks.attack import Attack
