@@ -62,6 +62,18 @@ class AttackError(MedAdvError):
     """An attack that does not fit the model, the labels or the images it was given."""
 
 
+class PlanError(MedAdvError):
+    """An audit plan that cannot be read or contradicts itself."""
+
+
+class AuditError(MedAdvError):
+    """An audit's folder or store that cannot be used as one."""
+
+
+class CorruptionError(MedAdvError):
+    """Images that cannot be corrupted, or decisions over them that cannot be counted."""
+
+
 class DeviceError(MedAdvError):
     """The compute device is missing, busy or out of memory."""
 

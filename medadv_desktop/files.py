@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,6 +39,39 @@ def replacing(path: Path) -> Iterator[Path]:
         raise _refusal(path, error) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, which becomes `path` at the end.
+
+    After an exception, a cancel among them, nothing is left behind.
+
+    Raises:
+        ExportError: something stands at `path` already, or it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+    except OSError as error:
+        raise _refusal(path, error) from None
+    try:
+        _refuse_existing(path)
+        yield temporary
+        _refuse_existing(path)
+        temporary.chmod(0o755)
+        temporary.rename(path)
+    except OSError as error:
+        raise _refusal(path, error) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise ExportError(
+            "exists already", subject=path, remedy="Choose a folder that does not exist yet"
+        )
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import torch
 from torch import Tensor
+
+from medadv_desktop.seeds import sample_seed
 
 
 @dataclass(frozen=True)
@@ -212,9 +213,3 @@ def l0_norms(delta: Tensor) -> Tensor:
 def sample_generator(seed: int, sample_id: int, restart: int) -> torch.Generator:
     """The generator of one sample in one restart: the same in whatever batch it comes."""
     return torch.Generator().manual_seed(sample_seed(seed, sample_id, restart))
-
-
-def sample_seed(seed: int, sample_id: int, *parts: int | str) -> int:
-    """A seed of 64 bits for one purpose of one sample, named by `parts`."""
-    words = "/".join(str(part) for part in (seed, sample_id, *parts))
-    return int.from_bytes(blake2b(words.encode(), digest_size=8).digest(), "big")

@@ -36,7 +36,7 @@ def attacks(as_json: Json = False) -> None:
                     "knowledge": kind.knowledge,
                     "norms": list(norms_of(kind)),
                     "tasks": list(kind.tasks),
-                    "fields": _fields(kind),
+                    "fields": described_fields(kind),
                 }
                 for kind in ATTACKS.values()
             ],
@@ -45,7 +45,7 @@ def attacks(as_json: Json = False) -> None:
                     "name": kind.name,
                     "title": kind.title,
                     "tasks": list(kind.tasks),
-                    "fields": _fields(kind),
+                    "fields": described_fields(kind),
                 }
                 for kind in OBJECTIVES.values()
             ],
@@ -88,7 +88,8 @@ def _print_fields(fields: tuple[Field, ...]) -> None:
         print(f"      {field.name}: {allowed(field)}{unit}; {given}. {field.help}")
 
 
-def _fields(kind: type[Any]) -> list[dict[str, Any]]:
+def described_fields(kind: type[Any]) -> list[dict[str, Any]]:
+    """The fields of a settings class, ready for JSON."""
     return [
         {
             "name": field.name,

@@ -34,7 +34,7 @@ FRAME_NAMES = ("frame", "frame_index", "frame_number")
 NOT_LABELS = frozenset(
     {"sex", "gender", "age", "view", "view_position", "follow_up", "width", "height", "index"}
     | {"dx_type", "localization", "modality", "date", "dataset", "source", "site", "hospital"}
-    | {"unnamed_0", "quality", "comment", "comments", "laterality", "eye"}
+    | {"unnamed_0", "quality", "comment", "comments", "laterality", "eye", "seed"}
 )
 
 FLAGS = frozenset({"0", "1", "0.0", "1.0", "", "-1", "-1.0"})

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from medadv_desktop.attacks.landscape import Point
-from medadv_desktop.attacks.norm_balls import sample_seed
 from medadv_desktop.attacks.session import Session
+from medadv_desktop.seeds import sample_seed
 
 
 @dataclass(frozen=True, eq=False)
