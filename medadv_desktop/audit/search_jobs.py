@@ -7,10 +7,10 @@ import time
 import numpy as np
 import torch
 
+from medadv_desktop.analysis.metrics.proportions import Rate
 from medadv_desktop.attacks.searches.erasable import erasable_findings
 from medadv_desktop.attacks.searches.smallest_budget import smallest_budgets
-from medadv_desktop.audit.figures import Rate
-from medadv_desktop.audit.inputs_at_hand import inputs_at_hand
+from medadv_desktop.audit.inputs_at_hand import attackable, inputs_at_hand
 from medadv_desktop.audit.matching import match_classes
 from medadv_desktop.audit.searches import (
     CurveRequest,
@@ -40,9 +40,8 @@ def curve(
     request.attack.check(model, request.objective)
     match = match_classes(dataset, model.card, by_order=request.match_order)
     named = fingerprint(dataset, token, emit, workers=request.workers, cache=request.cache)
-    with inputs_at_hand(
-        model, dataset, request.workers, emit, token, lambda sample: match.label(sample.labels)
-    ) as inputs:
+    labelled = attackable(match, request.objective, model.card)
+    with inputs_at_hand(model, dataset, request.workers, emit, token, labelled) as inputs:
         like = next(model.parameters()).detach()
         samples: list[SampleBudget] = []
         for first in range(0, len(inputs), request.batch_size):

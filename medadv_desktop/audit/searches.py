@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from medadv_desktop.analysis.metrics.proportions import Rate
 from medadv_desktop.attacks.attack import Attack, Precision
 from medadv_desktop.attacks.bounded import BudgetedAttack
 from medadv_desktop.attacks.objectives import Objective, Untargeted
 from medadv_desktop.audit.evaluation import LeftOut
-from medadv_desktop.audit.figures import Rate
 from medadv_desktop.datasets.dataset import Dataset
 from medadv_desktop.datasets.fingerprint import Fingerprint
 from medadv_desktop.models.card import ModelCard

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
-from medadv_desktop.audit.figures import Judged, Rate, figures, log_odds, wilson
+from medadv_desktop.analysis.metrics.figures import Judged, figures, log_odds
+from medadv_desktop.analysis.metrics.proportions import Rate, wilson
 from medadv_desktop.models.roc import roc_area
 
 
