@@ -74,6 +74,10 @@ class CorruptionError(MedAdvError):
     """Images that cannot be corrupted, or decisions over them that cannot be counted."""
 
 
+class AnalysisError(MedAdvError):
+    """An analysis that the model, the layer or the image it was asked of does not allow."""
+
+
 class DeviceError(MedAdvError):
     """The compute device is missing, busy or out of memory."""
 

@@ -13,13 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from medadv_desktop.attacks.objectives import Objective
 from medadv_desktop.audit.evaluation import LeftOut
-from medadv_desktop.audit.judging import GRID, prepared
+from medadv_desktop.audit.grid import GRID
+from medadv_desktop.audit.judging import prepared
+from medadv_desktop.audit.matching import ClassMatch
 from medadv_desktop.datasets.dataset import Dataset, Sample
 from medadv_desktop.datasets.streaming import stream
-from medadv_desktop.errors import DatasetError, ModelError
+from medadv_desktop.errors import AttackError, DatasetError, ModelError
 from medadv_desktop.imaging.frame import Unreadable
 from medadv_desktop.jobs import CancelToken, Emit, Progress
+from medadv_desktop.models.card import ModelCard
 from medadv_desktop.models.diagnostic import DiagnosticModel
 from medadv_desktop.models.input_plan import plan_input
 
@@ -63,6 +67,28 @@ def unlabelled(_sample: Sample) -> Labels:
     return ()
 
 
+def unattackable(objective: Objective, labels: Labels, card: ModelCard) -> str:
+    """Why a goal leaves nothing to do in a sample of these labels; "" where it does."""
+    whole = torch.tensor([labels])
+    try:
+        objective.check_labels(whole if card.multi_label else whole[:, 0])
+    except AttackError:
+        return "its labels are the goal already"
+    return ""
+
+
+def attackable(
+    match: ClassMatch, objective: Objective, card: ModelCard
+) -> Callable[[Sample], Labels | str | None]:
+    """Labels in the model's classes, or why a sample is left out, for `inputs_at_hand`."""
+
+    def label(sample: Sample) -> Labels | str | None:
+        labels = match.label(sample.labels)
+        return labels if labels is None else unattackable(objective, labels, card) or labels
+
+    return label
+
+
 @contextmanager
 def inputs_at_hand(
     model: DiagnosticModel,
@@ -70,12 +96,13 @@ def inputs_at_hand(
     workers: int | None,
     emit: Emit,
     token: CancelToken,
-    label: Callable[[Sample], Labels | None] = unlabelled,
+    label: Callable[[Sample], Labels | str | None] = unlabelled,
 ) -> Iterator[Inputs]:
     """Decode a data set into a temporary file, which is gone when the context ends.
 
     Args:
-        label: a sample's labels in the model's classes; None leaves it out as unknown.
+        label: a sample's labels in the model's classes; None leaves it out as unknown, and a text
+            for the reason that it tells.
 
     Raises:
         DatasetError: no sample can be used, or the temporary folder has no room.
@@ -100,10 +127,12 @@ def inputs_at_hand(
         left_out: list[LeftOut] = []
         for sample, frame in stream(dataset, workers, token):
             said = label(sample)
-            reason = "its label is unknown" if said is None else ""
+            reason = (
+                "its label is unknown" if said is None else said if isinstance(said, str) else ""
+            )
             if isinstance(frame, Unreadable):
                 reason = frame.reason
-            elif said is not None:
+            elif said is not None and not isinstance(said, str):
                 try:
                     image = prepared(frame, plan_input(model.card.preprocessing, frame))
                 except ModelError as error:

@@ -5,13 +5,12 @@ Images are judged on the grid of a 16-bit picture, so that what is judged is wha
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from medadv_desktop.attacks.objectives import Objective
+from medadv_desktop.audit.grid import GRID
 from medadv_desktop.audit.requests import Prediction
 from medadv_desktop.errors import AttackError
 from medadv_desktop.imaging.frame import Frame
@@ -20,9 +19,6 @@ from medadv_desktop.models.diagnostic import DiagnosticModel
 from medadv_desktop.models.input_plan import InputPlan
 from medadv_desktop.models.preprocessing import model_input
 from medadv_desktop.models.watch import watched
-
-# 65535 = 255 × 257: the grid of a 16-bit PNG holds every k/255, so a budget of 4/255 stays exact.
-GRID: Final = 65535
 
 
 def prepared(frame: Frame, plan: InputPlan) -> torch.Tensor:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from medadv_desktop import NOT_FOR_DIAGNOSIS
 from medadv_desktop.audit.devices import versions
-from medadv_desktop.audit.judging import GRID
+from medadv_desktop.audit.grid import GRID
 from medadv_desktop.audit.requests import AttackOutcome, Prediction
 from medadv_desktop.errors import ExportError
 from medadv_desktop.files import write_atomically

@@ -1,0 +1,1 @@
+"""The audit plan: its complete frozen description, its file, and the cells it stands for."""

@@ -1,0 +1,1 @@
+"""Carrying an audit out: cell by cell, batch by batch, whatever happens in between."""
