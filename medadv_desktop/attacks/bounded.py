@@ -28,6 +28,38 @@ LINF_OR_L2: Any = Field(
 """The norm of attacks that have no form for l1: `norm: LinfOrL2 = LINF_OR_L2`."""
 
 
+COUNTED_WITHIN: Any = Field(
+    None,
+    ge=0,
+    le=10_000,
+    title="Budget ε",
+    description="Count only changes within it as success; nothing means any change",
+    json_schema_extra={"unit": GREY_SCALE},
+)
+"""Of attacks for the smallest change: `epsilon: PixelFraction | None = COUNTED_WITHIN`."""
+
+CONFIDENCE: Any = Field(
+    0,
+    ge=0,
+    le=1000,
+    title="Confidence κ",
+    description="How far past the border the margin must be",
+    json_schema_extra={"unit": "logits"},
+)
+"""Of attacks that go on beyond the border: `confidence: float = CONFIDENCE`."""
+
+
+def within_grey_scale(epsilon: float, info: ValidationInfo) -> float:
+    """Refuse an ε beyond what pixels can change by; for `field_validator`, after the norm.
+
+    Raises:
+        ValueError: more than 1 in L∞.
+    """
+    if info.data.get("norm") == "linf" and epsilon > 1:
+        raise ValueError("with norm linf it is at most 1, for pixels lie between 0 and 1")
+    return epsilon
+
+
 class BudgetedAttack(Attack):
     """An attack whose perturbation δ stays within ε in a norm, and the image within [0, 1]."""
 
@@ -46,12 +78,7 @@ class BudgetedAttack(Attack):
         json_schema_extra={"unit": GREY_SCALE},
     )
 
-    @field_validator("epsilon")
-    @classmethod
-    def _within_the_grey_scale(cls, epsilon: float, info: ValidationInfo) -> float:
-        if info.data.get("norm") == "linf" and epsilon > 1:
-            raise ValueError("with norm linf it is at most 1, for pixels lie between 0 and 1")
-        return epsilon
+    _within = field_validator("epsilon")(within_grey_scale)
 
 
 class BoundedAttack(BudgetedAttack):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -28,19 +29,55 @@ from medadv_desktop.models.diagnostic import DiagnosticModel
 from medadv_desktop.models.input_plan import InputPlan, plan_input
 
 
-def attack(
-    shelf: ModelShelf, request: AttackRequest, emit: Emit, token: CancelToken
-) -> AttackOutcome:
-    """Attack one frame; see `AttackRequest`."""
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A frame that is ready to be attacked: the input 1×C×H×W, and what holds of it.
+
+    Attributes:
+        reference, labels: what is attacked, as plain values and as `Attack.run` takes it.
+        padding: H×W bool.
+    """
+
+    model: DiagnosticModel
+    plan: InputPlan
+    original: torch.Tensor
+    clean: Prediction
+    reference: tuple[int, ...]
+    labels: torch.Tensor
+    padding: torch.Tensor
+
+
+def _opened(
+    shelf: ModelShelf, request: AttackRequest | BudgetSearchRequest, token: CancelToken
+) -> _Opened:
     model = shelf.model(request.model, token)
     plan = plan_input(model.card.preprocessing, request.frame)
     original = prepared(request.frame, plan).to(shelf.device)
     clean = judge(model, original, token)
     reference = _reference(model, request, clean)
     labels = torch.tensor([reference] if model.card.multi_label else reference, device=shelf.device)
+    padding = torch.from_numpy(plan.padding(request.frame)).to(shelf.device)
+    return _Opened(model, plan, original, clean, reference, labels, padding)
+
+
+def attack(
+    shelf: ModelShelf, request: AttackRequest, emit: Emit, token: CancelToken
+) -> AttackOutcome:
+    """Attack one frame; see `AttackRequest`."""
+    at_hand = _opened(shelf, request, token)
+    model, plan, original = at_hand.model, at_hand.plan, at_hand.original
+    clean, reference, labels = at_hand.clean, at_hand.reference, at_hand.labels
     began = time.perf_counter()
     result = request.attack.run(
-        model, original, labels, request.objective, seed=request.seed, token=token, emit=emit
+        model,
+        original,
+        labels,
+        request.objective,
+        seed=request.seed,
+        sample_ids=None if request.sample_id is None else (request.sample_id,),
+        token=token,
+        emit=emit,
+        precision=request.precision,
     )
     seconds = time.perf_counter() - began
     adversarial = on_grid(original, result.adversarial)
@@ -56,8 +93,7 @@ def attack(
         suspicions = doubts(
             model, original, labels, request.objective, request.attack, (False,), token
         )
-    padding = torch.from_numpy(plan.padding(request.frame)).to(shelf.device)
-    delta = difference(original, adversarial).masked_fill(padding, 0)
+    delta = difference(original, adversarial).masked_fill(at_hand.padding, 0)
     return AttackOutcome(
         request=request,
         plan=plan,
@@ -86,13 +122,9 @@ def search_budget(
     shelf: ModelShelf, request: BudgetSearchRequest, emit: Emit, token: CancelToken
 ) -> BudgetSearchOutcome:
     """Bisect the budget of an attack on one frame; see `BudgetSearchRequest`."""
-    model = shelf.model(request.model, token)
-    plan = plan_input(model.card.preprocessing, request.frame)
-    original = prepared(request.frame, plan).to(shelf.device)
-    clean = judge(model, original, token)
-    reference = _reference(model, request, clean)
-    labels = torch.tensor([reference] if model.card.multi_label else reference, device=shelf.device)
-    padding = torch.from_numpy(plan.padding(request.frame)).to(shelf.device)
+    at_hand = _opened(shelf, request, token)
+    model, plan, original = at_hand.model, at_hand.plan, at_hand.original
+    clean, reference, labels = at_hand.clean, at_hand.reference, at_hand.labels
     began = time.perf_counter()
     found = smallest_budgets(
         request.attack,
@@ -110,7 +142,7 @@ def search_budget(
     for tried in sorted(found.tries, key=lambda tried: tried.epsilon):
         adversarial = on_grid(original, tried.result.adversarial)
         prediction = judge(model, adversarial, token)
-        delta = difference(original, adversarial).masked_fill(padding, 0).flatten()
+        delta = difference(original, adversarial).masked_fill(at_hand.padding, 0).flatten()
         tries.append(
             BudgetTry(
                 epsilon=tried.epsilon,
@@ -181,7 +213,7 @@ def _second(
         "second_adversarial": as_array(adversarial[0]),
         "second_clean": judge(model, original, token),
         "second_attacked": judge(model, adversarial, token),
-        "notes": notes,
+        "notes": tuple(f"{model.card.name}: {note}" for note in notes),
     }
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from medadv_desktop.analysis.metrics.cell import CellFigures, cell_figures
+from medadv_desktop.analysis.metrics.figures import Figures, Judged, figures, log_odds
+from medadv_desktop.analysis.metrics.proportions import Rate
 from medadv_desktop.attacks.attack import Attack, Precision
 from medadv_desktop.attacks.objectives import Objective, Untargeted
 from medadv_desktop.attacks.trust.suspicion import Suspicion
-from medadv_desktop.audit.figures import Figures, Judged, figures, log_odds
 from medadv_desktop.audit.matching import ClassMatch
 from medadv_desktop.datasets.dataset import Dataset
 from medadv_desktop.datasets.fingerprint import Fingerprint
@@ -33,7 +35,8 @@ class EvaluationRequest:
         match_order: the user says that the data set's classes stand in the model's order, whatever
             their names; else the names must match.
         batch_size: samples at a time; halved where the device runs out of memory.
-        second_model: judges the same images, clean and as attacked on the first; "" for none.
+        judges: ids or paths of other models that judge the same images, clean and as attacked on
+            the first: transfer. A sample that one of them cannot take is left out.
         seed: of the attack; with a sample's id it decides which random numbers that sample sees,
             so neither order nor batch size nor the choice of others changes them.
         workers: threads that decode; None takes what suits the machine.
@@ -48,7 +51,7 @@ class EvaluationRequest:
     attack: Attack | None = None
     objective: Objective = field(default_factory=Untargeted)
     match_order: bool = False
-    second_model: str = ""
+    judges: tuple[str, ...] = ()
     batch_size: int = 16
     seed: int = 0
     workers: int | None = None
@@ -70,12 +73,26 @@ class Opinion:
 
 
 @dataclass(frozen=True)
-class Attacked(Opinion):
-    """What an attack did to one sample.
+class Shown(Opinion):
+    """What a model said of an image after an attack, on this model or on another.
 
     Attributes:
         decisions, probabilities, logits: of the adversarial image on the grid of a 16-bit picture.
-        success: the objective is achieved there.
+        success: the objective is achieved there; None where the model's classes are not those of
+            the attacked one, so that nobody can tell.
+        at_stake: something was left to do: the objective is not achieved on the clean image, and a
+            single-label model decided for the true class there. Transfer is counted among these.
+    """
+
+    success: bool | None
+    at_stake: bool
+
+
+@dataclass(frozen=True)
+class Attacked(Shown):
+    """What an attack did to one sample.
+
+    Attributes:
         steps, queries: that the attack took.
         linf, l2, l1: norms of the change in units of the [0, 1] grey scale, padding left out.
         l0: pixels changed.
@@ -91,14 +108,14 @@ class Attacked(Opinion):
 
 
 @dataclass(frozen=True)
-class SecondResult:
-    """What the second model said of one sample: labels in its own classes, clean, and of the image
-    as it was attacked on the first; None where it was not.
+class Judgement:
+    """What another model said of one sample: labels in its own classes, clean, and of the image as
+    it was attacked on the first; None where it was not.
     """
 
     labels: tuple[int, ...]
     clean: Opinion
-    attacked: Opinion | None
+    attacked: Shown | None
 
 
 @dataclass(frozen=True)
@@ -111,7 +128,7 @@ class SampleResult:
         clean: what the model said of the image without an attack.
         attacked: None without an attack, or where this sample was not attacked.
         not_attacked: why not: the goal leaves nothing to do for its labels; else "".
-        second: what the second model said; None without one.
+        judgements: what the other models said, in the order of the request.
     """
 
     index: int
@@ -120,7 +137,7 @@ class SampleResult:
     clean: Opinion
     attacked: Attacked | None = None
     not_attacked: str = ""
-    second: SecondResult | None = None
+    judgements: tuple[Judgement, ...] = ()
 
     @property
     def right(self) -> bool:
@@ -144,16 +161,22 @@ class LeftOut:
 
 
 @dataclass(frozen=True, eq=False)
-class SecondModel:
-    """The second model of an evaluation, and the figures of its own answers.
+class JudgingModel:
+    """Another model of an evaluation, and the figures of its own answers.
 
-    Its robust figures are those of images attacked on the first model: of transfer.
+    Its robust figures are those of images attacked on the first model.
+
+    Attributes:
+        transfer_rate: `transfer_rate` of its samples; None without an attack, or where nobody can
+            tell whether the objective is achieved there.
     """
 
+    model: str
     card: ModelCard
     model_sha256: str
     match: ClassMatch
     figures: Figures
+    transfer_rate: Rate | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +190,7 @@ class Evaluation:
         samples: judged, in the data set's order.
         left_out: unreadable, unlabelled, or without a finite output; in no figure.
         figures: over `samples`.
-        second: the other model's part; None without one.
+        judges: the other models' parts, in the order of the request.
         device, seconds, versions: where, how long, with what.
         notes: what a reader of the figures should know.
         suspicions: why the model may withstand less than the figures say.
@@ -185,7 +208,7 @@ class Evaluation:
     seconds: float
     versions: tuple[tuple[str, str], ...]
     notes: tuple[str, ...] = ()
-    second: SecondModel | None = None
+    judges: tuple[JudgingModel, ...] = ()
     suspicions: tuple[Suspicion, ...] = ()
 
 
@@ -206,13 +229,34 @@ def figures_of(samples: Iterable[SampleResult], card: ModelCard, *, attacked: bo
     )
 
 
-def second_figures_of(
-    samples: Iterable[SampleResult], card: ModelCard, *, attacked: bool
+def judged_figures_of(
+    judgements: Iterable[Judgement], card: ModelCard, *, attacked: bool
 ) -> Figures:
-    """As `figures_of`, of what the second model said; samples without its answer are passed by."""
-    own = [s.second for s in samples if s.second is not None]
+    """As `figures_of`, of what another model said."""
+    own = tuple(judgements)
     after = [s.attacked or s.clean for s in own] if attacked else None
-    return _figures(card, [s.labels for s in own], [s.clean for s in own], after, None)
+    success = [s.attacked.success for s in own if s.attacked is not None]
+    told = None if None in success else np.array(success, np.bool_)
+    return _figures(card, [s.labels for s in own], [s.clean for s in own], after, told)
+
+
+def transfer_rate(samples: Iterable[SampleResult | Judgement]) -> Rate | None:
+    """Of the samples that left something to do (`Shown.at_stake`), on how many the objective is
+    achieved; the same count for the attacked model and for those that judge. None where nothing
+    was attacked, or nobody can tell.
+    """
+    shown = [s.attacked for s in samples if s.attacked is not None]
+    if not shown or any(s.success is None for s in shown):
+        return None
+    return Rate(sum(bool(s.success) for s in shown if s.at_stake), sum(s.at_stake for s in shown))
+
+
+def details_of(samples: Iterable[SampleResult], card: ModelCard, *, attacked: bool) -> CellFigures:
+    """As `figures_of`, with areas' intervals, curves, confusion and calibration; takes longer."""
+    samples = tuple(samples)
+    after = [s.attacked or s.clean for s in samples] if attacked else None
+    clean, moved = _judged(card, [s.labels for s in samples], [s.clean for s in samples], after)
+    return cell_figures(card.classes, clean, moved, multi_label=card.multi_label)
 
 
 def _figures(
@@ -222,6 +266,17 @@ def _figures(
     after: Sequence[Opinion] | None,
     success: NDArray[np.bool_] | None,
 ) -> Figures:
+    before, attacked = _judged(card, labels, clean, after)
+    told = None if attacked is None else success
+    return figures(card.classes, before, attacked, told, multi_label=card.multi_label)
+
+
+def _judged(
+    card: ModelCard,
+    labels: list[tuple[int, ...]],
+    clean: Sequence[Opinion],
+    after: Sequence[Opinion] | None,
+) -> tuple[Judged, Judged | None]:
     k = len(card.classes)
 
     def rows(parts: list[tuple[int, ...]]) -> NDArray[np.bool_]:
@@ -235,8 +290,7 @@ def _figures(
     def judged(opinions: Sequence[Opinion]) -> Judged:
         logits = np.array([o.logits for o in opinions], np.float64).reshape(-1, k)
         scores = logits if card.multi_label else log_odds(logits)
-        return Judged(truth, rows([o.decisions for o in opinions]), scores)
+        given = np.array([o.probabilities for o in opinions], np.float64).reshape(-1, k)
+        return Judged(truth, rows([o.decisions for o in opinions]), scores, given)
 
-    if after is None:
-        return figures(card.classes, judged(clean))
-    return figures(card.classes, judged(clean), judged(after), success)
+    return judged(clean), None if after is None else judged(after)

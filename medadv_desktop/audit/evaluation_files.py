@@ -1,6 +1,6 @@
 """An evaluation as JSON (the whole story) or CSV (a row for each sample). No torch.
 
-Version 1. Both hold every sample, also those that were left out, each with its reason.
+Version 2. Both hold every sample, also those that were left out, each with its reason.
 """
 
 from __future__ import annotations
@@ -8,18 +8,26 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from medadv_desktop import NOT_FOR_DIAGNOSIS
-from medadv_desktop.audit.evaluation import Evaluation, SampleResult
-from medadv_desktop.audit.figures import Figures, Rate
+from medadv_desktop.analysis.metrics.plain import plain
+from medadv_desktop.audit.evaluation import (
+    Evaluation,
+    Judgement,
+    JudgingModel,
+    SampleResult,
+    details_of,
+)
 from medadv_desktop.errors import ExportError
 from medadv_desktop.files import write_atomically
 from medadv_desktop.models.card import ModelCard
 
-EVALUATION_VERSION: Final = 1
+EVALUATION_VERSION: Final = 2
+
+_AFTER: Final = ("adversarial", "success")
 
 
 def save_evaluation(evaluation: Evaluation, path: Path) -> None:
@@ -81,16 +89,19 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
         if attack is None
         else {"name": objective.name, **objective.model_dump(mode="json")},
         "seed": request.seed,
-        "figures": plain_figures(evaluation.figures),
-        "second_model": None
-        if (second := evaluation.second) is None
-        else {
-            "id": second.card.id,
-            "name": second.card.name,
-            "classes": list(second.card.classes),
-            "sha256": second.model_sha256,
-            "figures": plain_figures(second.figures),
-        },
+        "figures": plain(evaluation.figures),
+        "details": _details(evaluation),
+        "judges": [
+            {
+                "id": judge.card.id,
+                "name": judge.card.name,
+                "classes": list(judge.card.classes),
+                "sha256": judge.model_sha256,
+                "figures": plain(judge.figures),
+                "transfer_rate": plain(judge.transfer_rate),
+            }
+            for judge in evaluation.judges
+        ],
         "judged": len(evaluation.samples),
         "left_out": [
             {"id": entry.id, "path": str(entry.path), "reason": entry.reason}
@@ -108,25 +119,11 @@ def describe_evaluation(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def plain_figures(found: Figures) -> dict[str, Any]:
-    """Figures as plain values; every rate with its count and 95 % interval."""
-    return _plain(found) | {"classes": [_plain(entry) for entry in found.classes]}
-
-
-def _plain(found: Any) -> dict[str, Any]:
-    result = {}
-    for field in fields(found):
-        value = getattr(found, field.name)
-        if isinstance(value, Rate):
-            value = {
-                "value": value.value,
-                "count": value.count,
-                "of": value.of,
-                "low": value.low,
-                "high": value.high,
-            }
-        result[field.name] = value
-    return result
+def _details(evaluation: Evaluation) -> dict[str, Any]:
+    """Confusion, intervals of areas, ROC curves and calibration, clean and attacked."""
+    attacked = evaluation.request.attack is not None
+    found = details_of(evaluation.samples, evaluation.card, attacked=attacked)
+    return {"clean": plain(found.clean), "attacked": plain(found.attacked)}
 
 
 def _sample(sample: SampleResult) -> dict[str, Any]:
@@ -138,20 +135,20 @@ def _sample(sample: SampleResult) -> dict[str, Any]:
 def as_csv(evaluation: Evaluation) -> str:
     """A row for each sample in the data set's order; classes by name, findings separated by |."""
     attacked = evaluation.request.attack is not None
-    card, second = evaluation.card, evaluation.second
+    card, judges = evaluation.card, evaluation.judges
     head = ["id", "label", "clean", "clean_right"]
     if attacked:
         head += ["adversarial", "robust", "success", "steps", "queries"]
         head += ["linf", "l2", "l1", "l0", "not_attacked"]
     head += [f"p_clean:{name}" for name in card.classes]
     head += [f"p_adversarial:{name}" for name in card.classes] * attacked
-    if second is not None:
-        head += ["second_label", "second_clean", *["second_adversarial"] * attacked]
+    for name in _column_names(judges):
+        head += [f"{what}:{name}" for what in ("label", "clean", *_AFTER * attacked)]
     rows: dict[int, list[object]] = {}
     for sample in evaluation.samples:
         row = _row(sample, card, attacked)
-        if second is not None:
-            row += _second_row(sample, second.card, attacked)
+        for judge, own in zip(judges, sample.judgements, strict=True):
+            row += _judgement_row(own, judge.card, attacked)
         rows[sample.index] = [*row, ""]
     for entry in evaluation.left_out:
         rows[entry.index] = [entry.id, *[""] * (len(head) - 1), entry.reason]
@@ -177,13 +174,21 @@ def _row(sample: SampleResult, card: ModelCard, attacked: bool) -> list[object]:
     return row
 
 
-def _second_row(sample: SampleResult, card: ModelCard, attacked: bool) -> list[object]:
-    own = sample.second
-    assert own is not None
+def _judgement_row(own: Judgement, card: ModelCard, attacked: bool) -> list[object]:
     row: list[object] = [_named(own.labels, card), _named(own.clean.decisions, card)]
-    if attacked:
-        row.append("" if own.attacked is None else _named(own.attacked.decisions, card))
+    after = own.attacked
+    if attacked and after is not None:
+        reached = "" if after.success is None else int(after.success)
+        row += [_named(after.decisions, card), reached]
+    elif attacked:
+        row += [""] * len(_AFTER)
     return row
+
+
+def _column_names(judges: tuple[JudgingModel, ...]) -> list[str]:
+    """Ids, unless two models bear the same."""
+    ids = [judge.card.id for judge in judges]
+    return ids if len(set(ids)) == len(ids) else [judge.model for judge in judges]
 
 
 def _named(values: tuple[int, ...], card: ModelCard) -> str:

@@ -9,23 +9,27 @@ from dataclasses import dataclass, replace
 import torch
 
 from medadv_desktop.attacks.attack import Attack
+from medadv_desktop.attacks.objectives import Objective
 from medadv_desktop.attacks.trust.suspicion import Suspicion
-from medadv_desktop.audit.devices import versions
+from medadv_desktop.audit.devices import onto, versions
 from medadv_desktop.audit.doubts import doubts
 from medadv_desktop.audit.evaluation import (
     Attacked,
     Evaluation,
     EvaluationRequest,
+    Judgement,
+    JudgingModel,
     LeftOut,
     Opinion,
     SampleResult,
-    SecondModel,
-    SecondResult,
+    Shown,
     figures_of,
-    second_figures_of,
+    judged_figures_of,
+    transfer_rate,
 )
+from medadv_desktop.audit.inputs_at_hand import unattackable
 from medadv_desktop.audit.judging import difference, on_grid, prepared
-from medadv_desktop.audit.matching import ClassMatch, match_classes
+from medadv_desktop.audit.matching import ClassMatch, class_order, match_classes
 from medadv_desktop.audit.shelf import ModelShelf
 from medadv_desktop.audit.transfer import transferred
 from medadv_desktop.datasets.dataset import Sample
@@ -56,18 +60,33 @@ class _Item:
     sample: Sample
     shape: tuple[int, int]
     first: _View
-    second: _View | None
+    others: tuple[_View, ...]
     padding: torch.Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class _Judge:
-    """A model, its match with the data set, and what it says."""
+class _Crafted:
+    """The perturbation 1×C×H×W of one sample, and the labels that its goal counts from."""
 
+    delta: torch.Tensor
+    goal: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """A model, its match with the data set, and what it says.
+
+    Attributes:
+        name: what it was asked for by.
+        order: for each class of the attacked model its own; None where they are others.
+    """
+
+    name: str
     model: DiagnosticModel
     match: ClassMatch
     device: torch.device
     token: CancelToken
+    order: list[int] | None = None
 
     def view(self, sample: Sample, frame: Frame) -> _View | str:
         """The sample ready for the model, or the reason why it is left out."""
@@ -109,6 +128,17 @@ class _Judge:
         whole = torch.tensor(labels, device=self.device)
         return whole if self.model.card.multi_label else whole[:, 0]
 
+    def reached(
+        self, objective: Objective, logits: torch.Tensor, goal: torch.Tensor
+    ) -> list[bool] | list[None]:
+        """Whether the objective of the attacked model is achieved at N×K own logits."""
+        if self.order is None:
+            return [None] * len(logits)
+        cutoffs = self.model.cutoffs
+        cutoffs = None if cutoffs is None else cutoffs[self.order]
+        achieved: list[bool] = objective.achieved(logits[:, self.order], goal, cutoffs).tolist()
+        return achieved
+
 
 def evaluate(
     shelf: ModelShelf, request: EvaluationRequest, emit: Emit, token: CancelToken
@@ -127,10 +157,17 @@ def evaluate(
         raise DatasetError("has no samples", subject=request.dataset.name)
     if request.attack is not None:
         request.objective.check(shelf.model(request.model, token).card)
+    twice = [name for name in request.judges if request.judges.count(name) > 1]
+    if twice or request.model in request.judges:
+        raise SettingsError(
+            f"{(twice or [request.model])[0]} is named twice",
+            subject="judges",
+            remedy="Name each model once; the attacked one is told of anyway",
+        )
     first = _judge(shelf, request.model, request, token)
-    second = _judge(shelf, request.second_model, request, token) if request.second_model else None
+    others = tuple(_judge(shelf, name, request, token, first) for name in request.judges)
     named = fingerprint(request.dataset, token, emit, workers=request.workers, cache=request.cache)
-    run = _Run(first, second, request, emit, token)
+    run = _Run(first, others, request, emit, token)
     began = time.perf_counter()
     run.go()
     attacked = request.attack is not None
@@ -149,21 +186,33 @@ def evaluate(
         seconds=time.perf_counter() - began,
         versions=versions(),
         notes=(*first.match.notes, *first.model.notes, *run.notes),
-        second=None
-        if second is None
-        else SecondModel(
-            second.model.card,
-            shelf.weights_sha256(request.second_model),
-            second.match,
-            second_figures_of(run.samples, second.model.card, attacked=attacked),
+        judges=tuple(
+            JudgingModel(
+                judge.name,
+                judge.model.card,
+                shelf.weights_sha256(judge.name),
+                judge.match,
+                judged_figures_of(own, judge.model.card, attacked=attacked),
+                transfer_rate(own),
+            )
+            for k, judge in enumerate(others)
+            for own in [[sample.judgements[k] for sample in run.samples]]
         ),
     )
 
 
-def _judge(shelf: ModelShelf, model: str, request: EvaluationRequest, token: CancelToken) -> _Judge:
+def _judge(
+    shelf: ModelShelf,
+    model: str,
+    request: EvaluationRequest,
+    token: CancelToken,
+    attacked: _Judge | None = None,
+) -> _Judge:
     loaded = shelf.model(model, token)
     match = match_classes(request.dataset, loaded.card, by_order=request.match_order)
-    return _Judge(loaded, match, shelf.device, token)
+    ours = loaded.card if attacked is None else attacked.model.card
+    order = class_order(ours, loaded.card, by_order=request.match_order)
+    return _Judge(model, loaded, match, shelf.device, token, order)
 
 
 class _Run:
@@ -176,13 +225,13 @@ class _Run:
     def __init__(
         self,
         first: _Judge,
-        second: _Judge | None,
+        others: tuple[_Judge, ...],
         request: EvaluationRequest,
         emit: Emit,
         token: CancelToken,
     ) -> None:
         self.first = first
-        self.second = second
+        self.others = others
         self.request = request
         self.device = first.device
         self.emit = emit
@@ -258,13 +307,16 @@ class _Run:
         if isinstance(frame, Unreadable):
             return frame.reason
         view = self.first.view(sample, frame)
-        other = None if self.second is None else self.second.view(sample, frame)
         if isinstance(view, str):
             return view
-        if isinstance(other, str):
-            return f"second model: {other}"
+        others = []
+        for judge in self.others:
+            other = judge.view(sample, frame)
+            if isinstance(other, str):
+                return f"{judge.model.card.name}: {other}"
+            others.append(other)
         padding = torch.from_numpy(view.plan.padding(frame))
-        return _Item(sample, frame.shape, view, other, padding)
+        return _Item(sample, frame.shape, view, tuple(others), padding)
 
     def _leave_out(self, sample: Sample, reason: str) -> None:
         self.left_out.append(LeftOut(sample.index, sample.id, sample.path, reason))
@@ -306,18 +358,19 @@ class _Run:
         Raises:
             AttackError: a model's outputs are not finite, or the attack fails.
         """
-        images = torch.cat([item.first.image for item in items]).to(self.device)
+        images = onto(torch.cat([item.first.image for item in items]), self.device)
         clean = self.first.opinions(self.first.logits(images))
         results = [
             SampleResult(item.sample.index, item.sample.id, item.first.labels, opinion)
             for item, opinion in zip(items, clean, strict=True)
         ]
-        deltas: dict[int, torch.Tensor] = {}
+        crafted: dict[int, _Crafted] = {}
         if self.request.attack is not None:
-            results, deltas = self._attacked(self.request.attack, items, images, results)
-        if self.second is not None:
-            others = self._seen_by(self.second, items, deltas)
-            results = [replace(r, second=o) for r, o in zip(results, others, strict=True)]
+            results, crafted = self._attacked(self.request.attack, items, images, results)
+        seen = [self._seen_by(k, items, crafted) for k in range(len(self.others))]
+        if seen:
+            by_sample = zip(results, zip(*seen, strict=True), strict=True)
+            results = [replace(result, judgements=own) for result, own in by_sample]
         return tuple(results)
 
     def _attacked(
@@ -326,9 +379,10 @@ class _Run:
         items: list[_Item],
         images: torch.Tensor,
         results: list[SampleResult],
-    ) -> tuple[list[SampleResult], dict[int, torch.Tensor]]:
+    ) -> tuple[list[SampleResult], dict[int, _Crafted]]:
         """The results with what the attack did to them, and its perturbations by place."""
-        reasons = [self._unattackable(item.first.labels) for item in items]
+        card, goal = self.first.model.card, self.request.objective
+        reasons = [unattackable(goal, item.first.labels, card) for item in items]
         chosen = [k for k, reason in enumerate(reasons) if not reason]
         results = [replace(r, not_attacked=w) for r, w in zip(results, reasons, strict=True)]
         if not chosen:
@@ -352,8 +406,9 @@ class _Run:
         opinions = judge.opinions(logits)
         resolved = objective.resolved(labels, found.clean_logits)
         success = objective.achieved(logits, resolved, judge.model.cutoffs)
+        reached = objective.achieved(found.clean_logits, resolved, judge.model.cutoffs)
         self.lost += int((found.success & ~success).sum())
-        padding = torch.stack([items[k].padding for k in chosen])[:, None].to(self.device)
+        padding = onto(torch.stack([items[k].padding for k in chosen])[:, None], self.device)
         delta = difference(images[chosen], adversarial).masked_fill(padding, 0)
         for at, (k, opinion) in enumerate(zip(chosen, opinions, strict=True)):
             own = delta[at]
@@ -362,6 +417,7 @@ class _Run:
                 opinion.probabilities,
                 opinion.logits,
                 success=bool(success[at]),
+                at_stake=_at_stake(bool(reached[at]), results[k].labels, results[k].clean, judge),
                 steps=int(found.steps[at]),
                 queries=int(found.queries[at]),
                 linf=float(own.abs().max()),
@@ -372,38 +428,55 @@ class _Run:
             results[k] = replace(results[k], attacked=outcome)
         self._keep_for_doubts(images[chosen], labels, success)
         moved = adversarial - images[chosen]
-        return results, dict(zip(chosen, moved, strict=True))
+        crafted = {k: _Crafted(moved[at][None], resolved[at][None]) for at, k in enumerate(chosen)}
+        return results, crafted
 
     def _seen_by(
-        self, judge: _Judge, items: list[_Item], deltas: dict[int, torch.Tensor]
-    ) -> list[SecondResult]:
-        """What the second model says of the same samples, with the perturbations carried over."""
-        views = [item.second for item in items if item.second is not None]
-        images = torch.cat([view.image for view in views]).to(self.device)
-        clean = judge.opinions(judge.logits(images))
-        attacked: dict[int, Opinion] = {}
-        if deltas:
-            parts = []
-            for k, delta in deltas.items():
-                item, view = items[k], views[k]
-                carried, notes = transferred(delta[None], item.first.plan, view.plan, item.shape)
-                parts.append(on_grid(images[k : k + 1], (images[k : k + 1] + carried).clamp(0, 1)))
-                for note in notes:
-                    self._note(note)
-            opinions = judge.opinions(judge.logits(torch.cat(parts)))
-            attacked = dict(zip(deltas, opinions, strict=True))
+        self, which: int, items: list[_Item], crafted: dict[int, _Crafted]
+    ) -> list[Judgement]:
+        """What another model says of the same samples, with the perturbations carried over."""
+        judge, views = self.others[which], [item.others[which] for item in items]
+        images = onto(torch.cat([view.image for view in views]), self.device)
+        logits = judge.logits(images)
+        clean = judge.opinions(logits)
+        shown: dict[int, Shown] = {}
+        if crafted:
+            own = self._carried(judge, items, views, images, crafted)
+            after = judge.logits(own)
+            goal = torch.cat([made.goal for made in crafted.values()])
+            before = judge.reached(self.request.objective, logits[list(crafted)], goal)
+            reached = judge.reached(self.request.objective, after, goal)
+            for k, opinion, had, has in zip(
+                crafted, judge.opinions(after), before, reached, strict=True
+            ):
+                at_stake = _at_stake(bool(had), views[k].labels, clean[k], judge)
+                shown[k] = Shown(
+                    opinion.decisions, opinion.probabilities, opinion.logits, has, at_stake
+                )
         return [
-            SecondResult(view.labels, opinion, attacked.get(k))
+            Judgement(view.labels, opinion, shown.get(k))
             for k, (view, opinion) in enumerate(zip(views, clean, strict=True))
         ]
 
-    def _unattackable(self, labels: tuple[int, ...]) -> str:
-        """Why there is nothing to attack in a sample of these labels; "" where there is."""
-        try:
-            self.request.objective.check_labels(self.first.labels([labels]))
-        except AttackError:
-            return "its labels are the goal already"
-        return ""
+    def _carried(
+        self,
+        judge: _Judge,
+        items: list[_Item],
+        views: list[_View],
+        images: torch.Tensor,
+        crafted: dict[int, _Crafted],
+    ) -> torch.Tensor:
+        """The crafted samples as another model takes them, N×C×H×W."""
+        name, parts = judge.model.card.name, []
+        if judge.order is None:
+            self._note(f"{name} has other classes: whether the goal is reached there is not told")
+        for k, made in crafted.items():
+            item, view = items[k], views[k]
+            moved, notes = transferred(made.delta, item.first.plan, view.plan, item.shape)
+            parts.append(on_grid(images[k : k + 1], (images[k : k + 1] + moved).clamp(0, 1)))
+            for note in notes:
+                self._note(f"{name}: {note}")
+        return torch.cat(parts)
 
     def _within_batch(self, samples: int) -> Emit:
         """The attack's progress as a part of the whole; its warnings once each."""
@@ -422,3 +495,8 @@ class _Run:
         if text not in self.notes:
             self.notes.append(text)
             self.emit(Message(text, "warning"))
+
+
+def _at_stake(reached: bool, labels: tuple[int, ...], clean: Opinion, judge: _Judge) -> bool:
+    """Whether an attack had something to do: see `Shown.at_stake`."""
+    return not reached and (judge.model.card.multi_label or clean.decisions == labels)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
-from medadv_desktop.attacks.gap.file import Origin
 from medadv_desktop.attacks.gap.training import check_recipe, train_generator
+from medadv_desktop.attacks.prepared import Origin
 from medadv_desktop.attacks.universal.file import save
 from medadv_desktop.attacks.universal.fit import fit
 from medadv_desktop.audit.generators import (
@@ -17,7 +17,7 @@ from medadv_desktop.audit.generators import (
     TrainGeneratorRequest,
     UniversalFit,
 )
-from medadv_desktop.audit.inputs_at_hand import Inputs, inputs_at_hand
+from medadv_desktop.audit.inputs_at_hand import Inputs, attackable, inputs_at_hand
 from medadv_desktop.audit.matching import match_classes
 from medadv_desktop.audit.shelf import ModelShelf
 from medadv_desktop.datasets.fingerprint import fingerprint
@@ -83,6 +83,7 @@ def fit_universal(
     """
     began = time.perf_counter()
     model = shelf.model(request.model, token)
+    request.objective.check(model.card)
     match = match_classes(request.dataset, model.card, by_order=request.match_order)
     named = fingerprint(request.dataset, token, emit, workers=request.workers, cache=request.cache)
 
@@ -92,19 +93,19 @@ def fit_universal(
         request.workers,
         emit,
         token,
-        lambda sample: match.label(sample.labels),
+        attackable(match, request.objective, model.card),
     ) as inputs:
-        like, labels = _like(model), _labels(model, inputs)
+        recipe, like, labels = request.recipe, _like(model), _labels(model, inputs)
 
         def batches(epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            for places in inputs.shuffled(request.seed, epoch, request.batch_size):
+            for places in inputs.shuffled(recipe.seed, epoch, recipe.batch_size):
                 yield inputs.batch(places, like), labels[torch.from_numpy(places)].to(like.device)
 
         fitted = fit(
             model,
             batches,
             request.objective,
-            request.recipe,
+            recipe,
             origin=_origin(shelf, model, request.model, named.sha256, len(inputs)),
             token=token,
             emit=emit,
@@ -116,6 +117,7 @@ def fit_universal(
         origin=fitted.origin,
         clean_rate=fitted.clean_rate,
         goal_rate=fitted.goal_rate,
+        epochs=fitted.epochs,
         left_out=left_out,
         device=str(shelf.device),
         seconds=time.perf_counter() - began,

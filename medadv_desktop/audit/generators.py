@@ -16,14 +16,14 @@ from medadv_desktop.audit.evaluation import LeftOut
 from medadv_desktop.datasets.dataset import Dataset
 
 if TYPE_CHECKING:
-    from medadv_desktop.attacks.gap.file import EpochFigures, Origin
+    from medadv_desktop.attacks.prepared import EpochFigures, Origin
 
 
 @dataclass(frozen=True, eq=False)
 class TrainGeneratorRequest:
     """Train a generator against a model. Answer: `GeneratorTraining`.
 
-    While it runs, `Partial` of a `GapPreview` per batch.
+    While it runs, `Partial` of a `PreparationPreview` per batch.
 
     Attributes:
         model: id or path; it is left as it is.
@@ -66,13 +66,12 @@ class GeneratorTraining:
 class FitUniversalRequest:
     """Fit one perturbation for a whole set. Answer: `UniversalFit`.
 
-    While it runs, `Partial` of an `AttackPreview` per batch.
+    While it runs, `Partial` of a `PreparationPreview` per batch.
 
     Attributes:
         model, dataset: what is attacked, and labelled images of its classes.
         path: file of the perturbation, written at the end.
         objective: the goal, from the true labels.
-        batch_size, seed: of the steps, and of the order of the images.
         match_order, workers, cache: as in `EvaluationRequest`.
     """
 
@@ -81,8 +80,6 @@ class FitUniversalRequest:
     path: Path
     recipe: UniversalRecipe = field(default_factory=UniversalRecipe)
     objective: Objective = field(default_factory=Untargeted)
-    batch_size: int = 16
-    seed: int = 0
     match_order: bool = False
     workers: int | None = None
     cache: Path | None = None
@@ -94,6 +91,7 @@ class UniversalFit:
 
     Attributes:
         clean_rate, goal_rate: share of the images on which the goal is reached without and with it.
+        epochs: running figures of every epoch, while it moved.
         origin, left_out, device, seconds: as in `GeneratorTraining`.
     """
 
@@ -101,6 +99,7 @@ class UniversalFit:
     origin: Origin
     clean_rate: float
     goal_rate: float
+    epochs: tuple[EpochFigures, ...]
     left_out: tuple[LeftOut, ...]
     device: str
     seconds: float

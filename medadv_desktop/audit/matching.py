@@ -80,6 +80,22 @@ def match_classes(dataset: Dataset, card: ModelCard, *, by_order: bool = False) 
     return ClassMatch(False, positions, card.multi_label, (*notes, *left))
 
 
+def class_order(ours: ModelCard, theirs: ModelCard, *, by_order: bool = False) -> list[int] | None:
+    """For each of our classes the index of theirs; None where they are not the same ones.
+
+    Names are compared as in `match_classes`; with `by_order`, equally many stand in one order.
+    """
+    wanted, found = ([_plain(name) for name in card.classes] for card in (ours, theirs))
+    if ours.task != theirs.task or len(wanted) != len(found):
+        return None
+    if by_order:
+        return list(range(len(wanted)))
+    if sorted(wanted) != sorted(found) or len(set(wanted)) < len(wanted):
+        same = ours.classes == theirs.classes
+        return list(range(len(wanted))) if same else None
+    return [found.index(name) for name in wanted]
+
+
 def _by_order(dataset: Dataset, card: ModelCard) -> ClassMatch:
     if len(dataset.classes) != len(card.classes):
         raise DatasetError(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from medadv_desktop.attacks.attack import Attack
+from medadv_desktop.attacks.attack import Attack, Precision
 from medadv_desktop.attacks.objectives import Objective, Untargeted
 from medadv_desktop.attacks.trust.suspicion import Suspicion
 from medadv_desktop.imaging.frame import Frame
@@ -182,6 +182,9 @@ class AttackRequest:
         labels: the true labels (one class index, or 0/1 per finding); None where unknown: the
             clean prediction is the reference then.
         second_model: judges the same two images; "" for none.
+        sample_id: number by which the sample draws from the seed, as an audit made it of its name;
+            None takes that of the first sample of a batch.
+        precision: what the search runs on, see `Attack.run`.
     """
 
     model: str
@@ -191,6 +194,8 @@ class AttackRequest:
     labels: tuple[int, ...] | None = None
     second_model: str = ""
     seed: int = 0
+    sample_id: int | None = None
+    precision: Precision = "exact"
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,8 +39,8 @@ def transferred(
     if moved.shape[1] != target.channels:
         moved = moved.mean(dim=1, keepdim=True).repeat(1, target.channels, 1, 1)
     return moved, (
-        "the second model prepares its input differently: "
-        "the perturbation was resampled to it, which can weaken it",
+        "it prepares its input differently: the perturbation was resampled to it, which can weaken "
+        "it",
     )
 
 

@@ -16,6 +16,8 @@ import typer
 from medadv_desktop import __version__
 from medadv_desktop.cli import (
     attacking,
+    auditing,
+    corrupting,
     datasets,
     evaluating,
     files,
@@ -23,8 +25,10 @@ from medadv_desktop.cli import (
     importing,
     listing,
     predicting,
+    reporting,
     searching,
     showing,
+    training,
 )
 from medadv_desktop.cli.options import app
 from medadv_desktop.cli.running import BAD_INPUT, CANCELLED, DONE, complain
@@ -37,6 +41,8 @@ __all__ = [
     "DONE",
     "app",
     "attacking",
+    "auditing",
+    "corrupting",
     "datasets",
     "evaluating",
     "files",
@@ -45,9 +51,11 @@ __all__ = [
     "listing",
     "main",
     "predicting",
+    "reporting",
     "run",
     "searching",
     "showing",
+    "training",
 ]
 
 # typer brings its own copy of click in newer releases; its exceptions are found through a subclass.

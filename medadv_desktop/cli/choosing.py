@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from medadv_desktop.errors import SettingsError
+
+if TYPE_CHECKING:
+    from medadv_desktop.attacks.attack import Precision
 
 
 def assignments(texts: list[str] | None) -> dict[str, object]:
@@ -67,6 +70,22 @@ def preset_of(name: str, eps: str, settings: list[str] | None) -> Any:
         )
     budget: dict[str, object] = {"epsilon": eps} if eps else {}
     return make_attack(preset.attack, {**preset.values, **budget, **assignments(settings)})
+
+
+def precision_of(name: str) -> Precision:
+    """The precision of a search by its name.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    from medadv_desktop.attacks.attack import Precision
+
+    chosen: Precision | None = next((k for k in get_args(Precision) if k == name), None)
+    if chosen is None:
+        raise SettingsError(
+            f"{name} is none", subject="--precision", remedy="Choose exact, float32 or mixed"
+        )
+    return chosen
 
 
 def objective_of(

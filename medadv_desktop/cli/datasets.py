@@ -5,16 +5,23 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medadv_desktop.cli.options import Json, app
-from medadv_desktop.cli.running import cancellable, progress_line
+from medadv_desktop.cli.running import cancellable, complain, progress_line
 from medadv_desktop.datasets.options import DatasetOptions
 from medadv_desktop.settings import Field, allowed, fields_of, parse
+
+if TYPE_CHECKING:
+    from medadv_desktop.audit.evaluation import LeftOut
+    from medadv_desktop.datasets.dataset import Dataset
+    from medadv_desktop.jobs import CancelToken, Emit
+
+_COMPLAINTS = 10
 
 dataset_app = typer.Typer(help="Labelled sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(dataset_app, name="dataset")
@@ -41,6 +48,36 @@ def with_dataset_options(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature([*required, *optional, *added])  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in (*own, *added)}
     return run
+
+
+def opened_part(
+    path: Path,
+    options: DatasetOptions,
+    token: CancelToken,
+    emit: Emit,
+    *,
+    seed: int,
+    **part: object,
+) -> Dataset:
+    """Open a labelled set, and take the part of it that fields of `Subset` describe.
+
+    Raises:
+        DatasetError: no data set, or nothing of it is left.
+        SettingsError: a field is refused.
+    """
+    from medadv_desktop.datasets.opening import open_dataset
+    from medadv_desktop.datasets.subset import Subset
+
+    dataset = open_dataset(path, options, token, emit)
+    return parse(Subset, part | {"seed": seed}).apply(dataset) if any(part.values()) else dataset
+
+
+def tell_left_out(left_out: Sequence[LeftOut]) -> None:
+    """The first samples that could not be used, on standard error."""
+    for entry in left_out[:_COMPLAINTS]:
+        complain(f"{entry.path}: left out: {entry.reason}")
+    if len(left_out) > _COMPLAINTS:
+        complain(f"{len(left_out) - _COMPLAINTS} more samples are left out")
 
 
 def _option(field: Field) -> inspect.Parameter:

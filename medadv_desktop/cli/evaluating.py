@@ -1,35 +1,54 @@
-"""A model, and an attack, over a labelled set: `evaluate`."""
+"""A model, and an attack, over a labelled set: `evaluate`, and on other models: `transfer`."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medadv_desktop import NOT_FOR_DIAGNOSIS
-from medadv_desktop.cli.choosing import attack_or_preset, objective_of
-from medadv_desktop.cli.datasets import DatasetPath, with_dataset_options
+from medadv_desktop.cli.choosing import attack_or_preset, objective_of, precision_of
+from medadv_desktop.cli.datasets import (
+    DatasetPath,
+    opened_part,
+    tell_left_out,
+    with_dataset_options,
+)
 from medadv_desktop.cli.options import (
     AllowCode,
+    AttackName,
     AttackSettings,
+    BatchSize,
     Budget,
     Device,
+    EvaluationFile,
     Goal,
     GoalClasses,
     GoalSettings,
     Json,
+    Limit,
+    MatchOrder,
     ModelName,
+    OnlyClasses,
+    OnlyWhere,
+    PerClass,
     Preset,
+    SearchPrecision,
+    Seed,
+    Split,
+    Workers,
     app,
 )
-from medadv_desktop.cli.running import cancellable, complain, progress_line
+from medadv_desktop.cli.running import cancellable, progress_line
 from medadv_desktop.datasets.options import DatasetOptions
 from medadv_desktop.errors import SettingsError
-from medadv_desktop.settings import parse
 
-_COMPLAINTS = 10
+if TYPE_CHECKING:
+    from medadv_desktop.analysis.metrics.figures import Figures
+    from medadv_desktop.analysis.metrics.proportions import Rate
+    from medadv_desktop.audit.evaluation import Evaluation
 
 
 @app.command()
@@ -48,109 +67,198 @@ def evaluate(
     goal: Goal = "untargeted",
     to: GoalClasses = None,
     goal_settings: GoalSettings = None,
-    split: Annotated[str, typer.Option(help="Splits, separated by |; else all samples")] = "",
-    only_classes: Annotated[
-        str, typer.Option(help="Samples of these classes alone, separated by |")
-    ] = "",
-    only_where: Annotated[
-        str,
-        typer.Option("--filter", help="Conditions such as id=ISIC_00* or patient!=17, by ;"),
-    ] = "",
-    per_class: Annotated[
-        int | None, typer.Option(help="At most so many of each class, drawn by the seed", min=1)
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="At most so many samples, drawn by the seed", min=1)
-    ] = None,
-    match_order: Annotated[
-        bool,
-        typer.Option("--match-order", help="The set's classes stand in the model's order"),
-    ] = False,
+    split: Split = "",
+    only_classes: OnlyClasses = "",
+    only_where: OnlyWhere = "",
+    per_class: PerClass = None,
+    limit: Limit = None,
+    match_order: MatchOrder = False,
     second_model: Annotated[
-        str, typer.Option(help="Another model that judges the same images, clean and attacked")
-    ] = "",
-    batch_size: Annotated[int, typer.Option(help="Images at a time", min=1)] = 16,
-    seed: Annotated[int, typer.Option(help="Of the attack and of the draw", min=0)] = 0,
-    workers: Annotated[
-        int | None, typer.Option(help="Threads that decode; else what suits the machine", min=1)
-    ] = None,
-    precision: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            help="Of the search: exact, float32 (a faster copy) or mixed (bfloat16 where the "
-            "hardware has it, then float32); the model itself judges"
+            "--judge",
+            "--second-model",
+            help="Another model that judges the same images, clean and attacked (repeatable)",
         ),
-    ] = "float32",
-    out: Annotated[
-        Path | None, typer.Option(help="Write everything to this .json, or the rows to this .csv")
     ] = None,
+    batch_size: BatchSize = 16,
+    seed: Seed = 0,
+    workers: Workers = None,
+    precision: SearchPrecision = "float32",
+    out: EvaluationFile = None,
     as_json: Json = False,
     device: Device = "auto",
     allow_code: AllowCode = False,
 ) -> None:
     """How right a model is on a labelled set, clean and attacked; samples one by one on request."""
-    from medadv_desktop.attacks.attack import Precision
-    from medadv_desktop.audit.evaluation_files import (
-        check_name,
-        describe_evaluation,
-        save_evaluation,
-    )
-    from medadv_desktop.datasets.opening import open_dataset
-    from medadv_desktop.datasets.subset import Subset
-    from medadv_desktop.models.library import find
-
-    card = find(model).card
-    chosen = next((known for known in get_args(Precision) if known == precision), None)
-    if chosen is None:
-        raise SettingsError(
-            f"{precision} is none", subject="--precision", remedy="Choose exact, float32 or mixed"
-        )
     if not (attack_name or preset) and (eps or settings or to or goal_settings):
         raise SettingsError("is missing, though it has settings", subject="--attack")
     attacked = bool(attack_name or preset)
     attack = attack_or_preset(attack_name, preset, eps, settings) if attacked else None
-    objective = objective_of(card, goal if attack else "untargeted", to, goal_settings)
-    if out is not None:
-        check_name(out)
-    with cancellable() as token, progress_line("evaluating") as emit:
-        dataset = open_dataset(path, options, token, emit)
-        part = {
-            "splits": split,
-            "classes": only_classes,
-            "filter": only_where,
-            "per_class": per_class,
-            "count": limit,
-        }
-        if any(part.values()):
-            dataset = parse(Subset, part | {"seed": seed}).apply(dataset)
-        # What is wrong with the words above is told before torch is waited for.
-        from medadv_desktop.audit.engine import Engine
-        from medadv_desktop.audit.evaluation import Evaluation, EvaluationRequest
-
-        engine = Engine(device)
-        engine.model(model, allow_code=allow_code)
-        if second_model:
-            engine.model(second_model, allow_code=allow_code)
-        request = EvaluationRequest(
-            model, dataset, attack, objective, match_order, second_model, batch_size, seed, workers,
-            precision=chosen,
-        )  # fmt: skip
-        found = engine.run(request, emit, token)
-    assert isinstance(found, Evaluation)
-    if out is not None:
-        save_evaluation(found, out)
-    for entry in found.left_out[:_COMPLAINTS]:
-        complain(f"{entry.path}: left out: {entry.reason}")
-    if len(found.left_out) > _COMPLAINTS:
-        complain(f"{len(found.left_out) - _COMPLAINTS} more samples are left out")
+    part = {
+        "splits": split,
+        "classes": only_classes,
+        "filter": only_where,
+        "per_class": per_class,
+        "count": limit,
+    }
+    found = _evaluated(
+        path, model, options, attack, (goal if attack else "untargeted", to, goal_settings), part,
+        match_order=match_order, judges=tuple(second_model or ()), batch_size=batch_size, seed=seed,
+        workers=workers, precision=precision, out=out, device=device, allow_code=allow_code,
+    )  # fmt: skip
     if as_json:
-        print(json.dumps(describe_evaluation(found), indent=2, ensure_ascii=False))
+        _print_json(found)
     else:
         _print_evaluation(found, out)
 
 
-def _print_evaluation(found: Any, out: Path | None) -> None:
-    request, figures = found.request, found.figures
+@app.command()
+@with_dataset_options
+def transfer(
+    path: DatasetPath,
+    model: ModelName,
+    judge: Annotated[
+        list[str], typer.Option(help="A model that judges what was crafted (repeatable)")
+    ],
+    *,
+    options: DatasetOptions,
+    attack_name: AttackName = "",
+    preset: Preset = "",
+    eps: Budget = "",
+    settings: AttackSettings = None,
+    goal: Goal = "untargeted",
+    to: GoalClasses = None,
+    goal_settings: GoalSettings = None,
+    split: Split = "",
+    limit: Limit = None,
+    match_order: MatchOrder = False,
+    batch_size: BatchSize = 16,
+    seed: Seed = 0,
+    workers: Workers = None,
+    precision: SearchPrecision = "float32",
+    out: EvaluationFile = None,
+    as_json: Json = False,
+    device: Device = "auto",
+    allow_code: AllowCode = False,
+) -> None:
+    """Craft images on one model, and see how others do on them that the attacker has never seen.
+
+    Without --attack it is mifgsm, which carries over better than most.
+    """
+    named = attack_name or ("" if preset else "mifgsm")
+    attack = attack_or_preset(named, preset, eps, settings)
+    found = _evaluated(
+        path, model, options, attack, (goal, to, goal_settings),
+        {"splits": split, "count": limit},
+        match_order=match_order, judges=tuple(judge), batch_size=batch_size, seed=seed,
+        workers=workers, precision=precision, out=out, device=device, allow_code=allow_code,
+    )  # fmt: skip
+    if as_json:
+        _print_json(found)
+    else:
+        _print_transfer(found, out)
+
+
+def _evaluated(
+    path: Path,
+    model: str,
+    options: DatasetOptions,
+    attack: Any,
+    goal: tuple[str, list[str] | None, list[str] | None],
+    part: dict[str, Any],
+    *,
+    judges: tuple[str, ...],
+    precision: str,
+    out: Path | None,
+    device: str,
+    allow_code: bool,
+    seed: int,
+    **how: Any,
+) -> Evaluation:
+    """Evaluate, write what is to be written, and tell what was left out.
+
+    What is wrong with the words is told before torch is waited for.
+    """
+    from medadv_desktop.audit.evaluation_files import check_name, save_evaluation
+    from medadv_desktop.models.library import find
+
+    how["precision"] = precision_of(precision)
+    objective = objective_of(find(model).card, *goal)
+    for name in judges:
+        find(name)
+    if out is not None:
+        check_name(out)
+    with cancellable() as token, progress_line("evaluating") as emit:
+        dataset = opened_part(path, options, token, emit, seed=seed, **part)
+        from medadv_desktop.audit.engine import Engine
+        from medadv_desktop.audit.evaluation import Evaluation, EvaluationRequest
+
+        engine = Engine(device)
+        for name in (model, *judges):
+            engine.model(name, allow_code=allow_code)
+        request = EvaluationRequest(
+            model, dataset, attack, objective, judges=judges, seed=seed, **how
+        )
+        found = engine.run(request, emit, token)
+    assert isinstance(found, Evaluation)
+    if out is not None:
+        save_evaluation(found, out)
+    tell_left_out(found.left_out)
+    return found
+
+
+def _print_json(found: Evaluation) -> None:
+    from medadv_desktop.audit.evaluation_files import describe_evaluation
+
+    print(json.dumps(describe_evaluation(found), indent=2, ensure_ascii=False))
+
+
+def _print_evaluation(found: Evaluation, out: Path | None) -> None:
+    attacked = found.request.attack is not None
+    _print_head(found)
+    print("share [95 % interval] (count)")
+    _print_figures(found.figures, attacked)
+    for judge in found.judges:
+        print(f"judge      {judge.card.name} ({judge.card.id}), sha256 {judge.model_sha256}")
+        _print_figures(judge.figures, attacked)
+        if attacked:
+            print(f"{'transferred':20} {_told(judge.transfer_rate)}")
+    _print_foot(out)
+
+
+def _print_transfer(found: Evaluation, out: Path | None) -> None:
+    """A row for the attacked model and for each that judges."""
+    from medadv_desktop.audit.evaluation import transfer_rate
+
+    _print_head(found)
+    rows = [(f"{found.card.name} (attacked)", found.figures, transfer_rate(found.samples))]
+    rows += [(judge.card.name, judge.figures, judge.transfer_rate) for judge in found.judges]
+    table = [("model", "clean accuracy", "accuracy attacked", "goal reached"), *(
+        (name, str(own.clean_accuracy), str(own.robust_accuracy), _told(rate))
+        for name, own, rate in rows
+    )]  # fmt: skip
+    print("share [95 % interval] (count); the goal where it was not reached before")
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+    _print_foot(out)
+
+
+def _told(rate: Rate | None) -> str:
+    return "cannot be told" if rate is None else str(rate)
+
+
+def _print_foot(out: Path | None) -> None:
+    if out is not None:
+        print(f"written    {out}")
+    print(NOT_FOR_DIAGNOSIS)
+
+
+def _print_head(found: Evaluation) -> None:
+    """Model, data, attack, notes and suspicions."""
+    request = found.request
     print(f"model      {found.card.name} ({found.card.id}), sha256 {found.model_sha256}")
     part = f", {'; '.join(request.dataset.history)}" if request.dataset.history else ""
     print(f"data       {request.dataset.name}{part}, fingerprint {found.fingerprint}")
@@ -166,18 +274,9 @@ def _print_evaluation(found: Any, out: Path | None) -> None:
         print(f"note       {note}")
     for suspicion in found.suspicions:
         print(f"suspicion  {suspicion.message}. {suspicion.remedy}")
-    print("share [95 % interval] (count)")
-    _print_figures(figures, request.attack is not None)
-    if found.second is not None:
-        card = found.second.card
-        print(f"second     {card.name} ({card.id}), sha256 {found.second.model_sha256}")
-        _print_figures(found.second.figures, request.attack is not None)
-    if out is not None:
-        print(f"written    {out}")
-    print(NOT_FOR_DIAGNOSIS)
 
 
-def _print_figures(figures: Any, attacked: bool) -> None:
+def _print_figures(figures: Figures, attacked: bool) -> None:
     for title, rate in (
         ("clean accuracy", figures.clean_accuracy),
         ("robust accuracy", figures.robust_accuracy),

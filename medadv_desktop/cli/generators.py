@@ -1,4 +1,4 @@
-"""Perturbations prepared beforehand: `gap train`, `gap info` and `universal fit`."""
+"""Perturbations prepared beforehand: `gap train` and `info`, `universal fit` and `info`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medadv_desktop.cli.choosing import assignments, objective_of
-from medadv_desktop.cli.datasets import DatasetPath, with_dataset_options
+from medadv_desktop.cli.datasets import (
+    DatasetPath,
+    opened_part,
+    tell_left_out,
+    with_dataset_options,
+)
 from medadv_desktop.cli.options import (
     AllowCode,
     AttackSettings,
@@ -20,18 +25,19 @@ from medadv_desktop.cli.options import (
     GoalClasses,
     GoalSettings,
     Json,
+    Limit,
+    MatchOrder,
     ModelName,
+    Split,
     app,
 )
-from medadv_desktop.cli.running import cancellable, complain, progress_line
+from medadv_desktop.cli.running import cancellable, progress_line
 from medadv_desktop.datasets.options import DatasetOptions
 from medadv_desktop.errors import ExportError
-from medadv_desktop.settings import parse
+from medadv_desktop.settings import Settings, parse
 
 if TYPE_CHECKING:
-    from medadv_desktop.audit.evaluation import LeftOut
-
-_COMPLAINTS = 10
+    from medadv_desktop.attacks.prepared import EpochFigures, Origin
 
 gap = typer.Typer(
     help="Perturbation generators (GAP): train one, look at one", no_args_is_help=True
@@ -48,10 +54,8 @@ def train(
     options: DatasetOptions,
     out: Annotated[Path, typer.Option(help="File of the generator, .safetensors")],
     settings: AttackSettings = None,
-    split: Annotated[str, typer.Option(help="Splits, separated by |; else all samples")] = "",
-    limit: Annotated[
-        int | None, typer.Option(help="At most so many samples, drawn by the seed", min=1)
-    ] = None,
+    split: Split = "",
+    limit: Limit = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished file")] = False,
     device: Device = "auto",
     allow_code: AllowCode = False,
@@ -62,8 +66,6 @@ def train(
     batch_size, learning_rate, seed.
     """
     from medadv_desktop.attacks.gap.recipe import GapRecipe
-    from medadv_desktop.datasets.opening import open_dataset
-    from medadv_desktop.datasets.subset import Subset
 
     recipe = parse(GapRecipe, assignments(settings))
     _check_name(out, "a generator")
@@ -72,9 +74,9 @@ def train(
             "exists", subject=out, remedy="Add --resume to go on with it, or choose another name"
         )
     with cancellable() as token, progress_line("training") as emit:
-        dataset = open_dataset(path, options, token, emit)
-        if split or limit:
-            dataset = Subset(splits=split, count=limit, seed=recipe.seed).apply(dataset)
+        dataset = opened_part(
+            path, options, token, emit, seed=recipe.seed, splits=split, count=limit
+        )
         from medadv_desktop.audit.engine import Engine
         from medadv_desktop.audit.generators import GeneratorTraining, TrainGeneratorRequest
 
@@ -83,9 +85,8 @@ def train(
         request = TrainGeneratorRequest(model, dataset, out, recipe, resume)
         found = engine.run(request, emit, token)
     assert isinstance(found, GeneratorTraining)
-    _complain_of(found.left_out)
-    for number, figures in enumerate(found.epochs, start=1):
-        print(f"epoch {number:3}  loss {figures.loss:.4f}  fooling rate {figures.fooling_rate:.1%}")
+    tell_left_out(found.left_out)
+    _print_epochs(found.epochs, "fooling rate")
     print(
         f"written    {out} ({found.origin.samples} images, {found.seconds:.1f} s, {found.device})"
     )
@@ -96,36 +97,41 @@ def info(
     path: Annotated[Path, typer.Argument(help="File of a generator")], as_json: Json = False
 ) -> None:
     """What a generator was trained for, against and on."""
-    from medadv_desktop.attacks.gap.file import load
+    from medadv_desktop.attacks.gap.history import read_head
+    from medadv_desktop.attacks.gap.recipe import GENERATOR
 
-    trained = load(path)
+    head = read_head(path)
     told = {
-        "recipe": trained.recipe.model_dump(mode="json"),
-        "shape": trained.shape,
-        "origin": asdict(trained.origin),
-        "epochs": [asdict(figures) for figures in trained.epochs],
-        "finished": trained.finished,
+        "recipe": head.recipe.model_dump(mode="json"),
+        "shape": head.shape,
+        "origin": asdict(head.origin),
+        "epochs": GENERATOR.figures_out(head.epochs),
+        "finished": head.finished,
     }
     if as_json:
         print(json.dumps(told, indent=2))
         return
-    origin = trained.origin
-    print(f"generator  {path.name}, {'finished' if trained.finished else 'unfinished'}")
+    print(f"generator  {path.name}, {'finished' if head.finished else 'unfinished'}")
+    _print_story(head.recipe, head.origin, head.epochs, "fooling rate")
+
+
+def _print_story(
+    recipe: Settings, origin: Origin, epochs: Sequence[EpochFigures], rate: str
+) -> None:
     print(f"model      {origin.model}, sha256 {origin.model_sha256}")
     print(f"data       {origin.samples} images, fingerprint {origin.data_sha256 or 'none'}")
-    for name, value in trained.recipe.model_dump(mode="json").items():
+    for name, value in recipe.model_dump(mode="json").items():
         print(f"{name:14} {'' if value is None else value}")
-    for number, figures in enumerate(trained.epochs, start=1):
-        print(f"epoch {number:3}  loss {figures.loss:.4f}  fooling rate {figures.fooling_rate:.1%}")
+    _print_epochs(epochs, rate)
 
 
-universal = typer.Typer(help="Universal perturbations: fit one", no_args_is_help=True)
+def _print_epochs(epochs: Sequence[EpochFigures], rate: str) -> None:
+    for number, figures in enumerate(epochs, start=1):
+        print(f"epoch {number:3}  loss {figures.loss:.4f}  {rate} {figures.rate:.1%}")
+
+
+universal = typer.Typer(help="Universal perturbations: fit one, look at one", no_args_is_help=True)
 app.add_typer(universal, name="universal")
-
-
-@universal.callback()
-def _group() -> None:
-    """A group of commands, though it has one only."""
 
 
 @universal.command("fit")
@@ -140,26 +146,18 @@ def fit_universal(
     goal: Goal = "untargeted",
     to: GoalClasses = None,
     goal_settings: GoalSettings = None,
-    split: Annotated[str, typer.Option(help="Splits, separated by |; else all samples")] = "",
-    limit: Annotated[
-        int | None, typer.Option(help="At most so many samples, drawn by the seed", min=1)
-    ] = None,
-    match_order: Annotated[
-        bool,
-        typer.Option("--match-order", help="The set's classes stand in the model's order"),
-    ] = False,
-    batch_size: Annotated[int, typer.Option(help="Images per step", min=1)] = 16,
-    seed: Annotated[int, typer.Option(help="Of the order and of the draw", min=0)] = 0,
+    split: Split = "",
+    limit: Limit = None,
+    match_order: MatchOrder = False,
     device: Device = "auto",
     allow_code: AllowCode = False,
 ) -> None:
     """Fit one perturbation that fools a model on as many images of a data set as it can.
 
-    --set takes the fields of the recipe: norm, epsilon, epochs, step_size, loss_cap.
+    --set takes the fields of the recipe: norm, epsilon, epochs, step_size, loss_cap,
+    batch_size, seed.
     """
     from medadv_desktop.attacks.universal.recipe import UniversalRecipe
-    from medadv_desktop.datasets.opening import open_dataset
-    from medadv_desktop.datasets.subset import Subset
     from medadv_desktop.models.library import find
 
     recipe = parse(UniversalRecipe, assignments(settings))
@@ -168,20 +166,19 @@ def fit_universal(
     if out.exists():
         raise ExportError("exists", subject=out, remedy="Choose another name")
     with cancellable() as token, progress_line("fitting") as emit:
-        dataset = open_dataset(path, options, token, emit)
-        if split or limit:
-            dataset = Subset(splits=split, count=limit, seed=seed).apply(dataset)
+        dataset = opened_part(
+            path, options, token, emit, seed=recipe.seed, splits=split, count=limit
+        )
         from medadv_desktop.audit.engine import Engine
         from medadv_desktop.audit.generators import FitUniversalRequest, UniversalFit
 
         engine = Engine(device)
         engine.model(model, allow_code=allow_code)
-        request = FitUniversalRequest(
-            model, dataset, out, recipe, objective, batch_size, seed, match_order
-        )
+        request = FitUniversalRequest(model, dataset, out, recipe, objective, match_order)
         found = engine.run(request, emit, token)
     assert isinstance(found, UniversalFit)
-    _complain_of(found.left_out)
+    tell_left_out(found.left_out)
+    _print_epochs(found.epochs, "goal reached")
     print(
         f"goal '{objective.title}' reached on {found.goal_rate:.1%} of {found.origin.samples} "
         f"images, on {found.clean_rate:.1%} without it"
@@ -189,15 +186,37 @@ def fit_universal(
     print(f"written    {out} ({found.seconds:.1f} s, {found.device})")
 
 
+@universal.command("info")
+def info_universal(
+    path: Annotated[Path, typer.Argument(help="File of a perturbation")], as_json: Json = False
+) -> None:
+    """What a universal perturbation was fitted for, against and on."""
+    from medadv_desktop.attacks.universal.file import load
+    from medadv_desktop.attacks.universal.recipe import UNIVERSAL
+
+    fitted = load(path)
+    told = {
+        "recipe": fitted.recipe.model_dump(mode="json"),
+        "shape": tuple(fitted.delta.shape),
+        "objective": fitted.objective,
+        "origin": asdict(fitted.origin),
+        "epochs": UNIVERSAL.figures_out(fitted.epochs),
+        "clean_rate": fitted.clean_rate,
+        "goal_rate": fitted.goal_rate,
+    }
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    fields = ", ".join(f"{name} {value}" for name, value in fitted.objective.items())
+    print(f"universal  {path.name}")
+    print(
+        f"goal       {fields}; reached on {fitted.goal_rate:.1%}, {fitted.clean_rate:.1%} without"
+    )
+    _print_story(fitted.recipe, fitted.origin, fitted.epochs, "goal reached")
+
+
 def _check_name(out: Path, what: str) -> None:
     if out.suffix != ".safetensors":
         raise ExportError(
             f"{what} is kept as .safetensors", subject=out, remedy="End the name with that"
         )
-
-
-def _complain_of(left_out: Sequence[LeftOut]) -> None:
-    for entry in left_out[:_COMPLAINTS]:
-        complain(f"{entry.path}: left out: {entry.reason}")
-    if len(left_out) > _COMPLAINTS:
-        complain(f"{len(left_out) - _COMPLAINTS} more samples are left out")

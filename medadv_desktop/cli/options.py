@@ -66,3 +66,35 @@ GoalSettings = Annotated[
     list[str] | None,
     typer.Option("--goal-set", help="Another field of the goal: --goal-set k=3 (repeatable)"),
 ]
+AttackName = Annotated[str, typer.Option("--attack", help="Name of the attack")]
+Split = Annotated[str, typer.Option(help="Splits, separated by |; else all samples")]
+OnlyClasses = Annotated[str, typer.Option(help="Samples of these classes alone, separated by |")]
+OnlyWhere = Annotated[
+    str, typer.Option("--filter", help="Conditions such as id=ISIC_00* or patient!=17, by ;")
+]
+PerClass = Annotated[
+    int | None, typer.Option(help="At most so many of each class, drawn by the seed", min=1)
+]
+Limit = Annotated[
+    int | None, typer.Option(help="At most so many samples, drawn by the seed", min=1)
+]
+MatchOrder = Annotated[
+    bool, typer.Option("--match-order", help="The set's classes stand in the model's order")
+]
+BatchSize = Annotated[int, typer.Option(help="Images at a time", min=1)]
+Seed = Annotated[int, typer.Option(help="Of the attack and of the draw", min=0)]
+Workers = Annotated[
+    int | None, typer.Option(help="Threads that decode; else what suits the machine", min=1)
+]
+SearchPrecision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="Of the search: exact, float32 (a faster copy) or mixed (bfloat16 where the hardware "
+        "has it, then float32); the model itself judges",
+    ),
+]
+EvaluationFile = Annotated[
+    Path | None,
+    typer.Option("--out", help="Write everything to this .json, or the rows to this .csv"),
+]

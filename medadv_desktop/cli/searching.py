@@ -10,20 +10,30 @@ import typer
 
 from medadv_desktop import NOT_FOR_DIAGNOSIS
 from medadv_desktop.cli.choosing import attack_of, objective_of
-from medadv_desktop.cli.datasets import DatasetPath, with_dataset_options
+from medadv_desktop.cli.datasets import (
+    DatasetPath,
+    opened_part,
+    tell_left_out,
+    with_dataset_options,
+)
 from medadv_desktop.cli.options import (
     AllowCode,
     AttackSettings,
+    BatchSize,
     Budget,
     Device,
     Goal,
     GoalClasses,
     GoalSettings,
     Json,
+    Limit,
+    MatchOrder,
     ModelName,
+    Seed,
+    Split,
     app,
 )
-from medadv_desktop.cli.running import cancellable, complain, progress_line
+from medadv_desktop.cli.running import cancellable, progress_line
 from medadv_desktop.datasets.options import DatasetOptions
 from medadv_desktop.errors import SettingsError
 from medadv_desktop.files import write_atomically
@@ -32,13 +42,7 @@ from medadv_desktop.settings import format_pixel_fraction, parse_fraction
 if TYPE_CHECKING:
     from medadv_desktop.audit.searches import ErasableShares, RobustnessCurve
 
-Split = Annotated[str, typer.Option(help="Splits, separated by |; else all samples")]
-Limit = Annotated[
-    int | None, typer.Option(help="At most so many samples, drawn by the seed", min=1)
-]
 AttackName = Annotated[str, typer.Option("--attack", help="Name of an attack within a budget")]
-BatchSize = Annotated[int, typer.Option(help="Images at a time", min=1)]
-Seed = Annotated[int, typer.Option(help="Of the attack and of the draw", min=0)]
 Out = Annotated[Path | None, typer.Option(help="Write everything to this .json")]
 
 
@@ -62,10 +66,7 @@ def curve(
     goal_settings: GoalSettings = None,
     split: Split = "",
     limit: Limit = None,
-    match_order: Annotated[
-        bool,
-        typer.Option("--match-order", help="The set's classes stand in the model's order"),
-    ] = False,
+    match_order: MatchOrder = False,
     batch_size: BatchSize = 16,
     seed: Seed = 0,
     out: Out = None,
@@ -75,8 +76,6 @@ def curve(
 ) -> None:
     """The whole curve of robust accuracy, from the smallest budget that each sample withstands."""
     from medadv_desktop.attacks.bounded import BudgetedAttack
-    from medadv_desktop.datasets.opening import open_dataset
-    from medadv_desktop.datasets.subset import Subset
     from medadv_desktop.models.library import find
 
     attack = attack_of(attack_name, "", settings)
@@ -89,9 +88,7 @@ def curve(
     largest = _budget(highest)
     objective = objective_of(find(model).card, goal, to, goal_settings)
     with cancellable() as token, progress_line("bisecting") as emit:
-        dataset = open_dataset(path, options, token, emit)
-        if split or limit:
-            dataset = Subset(splits=split, count=limit, seed=seed).apply(dataset)
+        dataset = opened_part(path, options, token, emit, seed=seed, splits=split, count=limit)
         from medadv_desktop.audit.engine import Engine
         from medadv_desktop.audit.searches import CurveRequest, RobustnessCurve
 
@@ -111,7 +108,7 @@ def curve(
         )
         found = engine.run(request, emit, token)
     assert isinstance(found, RobustnessCurve)
-    _tell(found.left_out)
+    tell_left_out(found.left_out)
     told = _describe_curve(found)
     _keep(told, out)
     if as_json:
@@ -154,14 +151,9 @@ def erasable(
     allow_code: AllowCode = False,
 ) -> None:
     """Which findings can be erased from a report without touching the rest."""
-    from medadv_desktop.datasets.opening import open_dataset
-    from medadv_desktop.datasets.subset import Subset
-
     attack = attack_of(attack_name, eps, settings)
     with cancellable() as token, progress_line("erasing") as emit:
-        dataset = open_dataset(path, options, token, emit)
-        if split or limit:
-            dataset = Subset(splits=split, count=limit, seed=seed).apply(dataset)
+        dataset = opened_part(path, options, token, emit, seed=seed, splits=split, count=limit)
         from medadv_desktop.audit.engine import Engine
         from medadv_desktop.audit.searches import ErasableShares, EraseRequest
 
@@ -170,7 +162,7 @@ def erasable(
         request = EraseRequest(model, dataset, attack, hold, batch_size, seed, precision="float32")
         found = engine.run(request, emit, token)
     assert isinstance(found, ErasableShares)
-    _tell(found.left_out)
+    tell_left_out(found.left_out)
     told = _describe_erasable(found)
     _keep(told, out)
     if as_json:
@@ -242,10 +234,3 @@ def _rate(rate: Any) -> dict[str, Any]:
 def _keep(told: dict[str, Any], out: Path | None) -> None:
     if out is not None:
         write_atomically(out, json.dumps(told, indent=2, ensure_ascii=False).encode())
-
-
-def _tell(left_out: Any, most: int = 10) -> None:
-    for entry in left_out[:most]:
-        complain(f"{entry.path}: left out: {entry.reason}")
-    if len(left_out) > most:
-        complain(f"{len(left_out) - most} more samples are left out")

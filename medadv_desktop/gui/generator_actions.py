@@ -1,4 +1,4 @@
-"""The action that trains a perturbation generator."""
+"""The action that prepares a perturbation: trains a generator, or fits a universal one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from medadv_desktop.gui.wizards.generator import train_generator
 GENERATOR_ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "train-generator",
-        QT_TRANSLATE_NOOP("Actions", "&Train a perturbation generator…"),
+        QT_TRANSLATE_NOOP("Actions", "&Prepare a perturbation…"),
         ATTACK,
         1,
         train_generator,
         QT_TRANSLATE_NOOP(
-            "Actions", "Teach a network to perturb images against a model, for the attack GAP"
+            "Actions", "Train a generator (GAP), or fit one perturbation for all images"
         ),
         "generator",
         ("Ctrl+Alt+G",),

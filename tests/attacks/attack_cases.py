@@ -64,8 +64,9 @@ def untrained_generator(epsilon: float) -> str:
     """The path of a generator for 3×8×8 images that has learnt nothing yet."""
     import torch
 
-    from medadv_desktop.attacks.gap.file import Origin, TrainedGenerator, save
+    from medadv_desktop.attacks.gap.file import TrainedGenerator, save
     from medadv_desktop.attacks.gap.networks import Generator
+    from medadv_desktop.attacks.prepared import Origin
 
     recipe = GapRecipe(width=4, epsilon=epsilon)
     with torch.random.fork_rng(devices=[]):
@@ -80,7 +81,7 @@ def chosen_perturbation(epsilon: float) -> str:
     """The path of a universal perturbation for 3×8×8 images: one of the corners of the L∞ ball."""
     import torch
 
-    from medadv_desktop.attacks.gap.file import Origin
+    from medadv_desktop.attacks.prepared import Origin
     from medadv_desktop.attacks.universal.file import UniversalPerturbation, save
 
     generator = torch.Generator().manual_seed(0)

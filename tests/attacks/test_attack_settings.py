@@ -7,12 +7,14 @@ import sys
 
 import pytest
 
+from medadv_desktop.attacks.gap.recipe import GapRecipe
 from medadv_desktop.attacks.gradient.fgsm import FGSM
 from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import FlipFindings
 from medadv_desktop.attacks.registry import ATTACKS, OBJECTIVES, make_attack, make_objective
+from medadv_desktop.attacks.universal.recipe import UniversalRecipe
 from medadv_desktop.errors import SettingsError
-from medadv_desktop.settings import fields_of
+from medadv_desktop.settings import Settings, fields_of
 
 
 def test_that_the_registry_leaves_torch_out() -> None:
@@ -34,11 +36,49 @@ def test_that_every_entry_stands_under_its_own_name() -> None:
         assert kind.title
 
 
-def test_that_every_field_of_an_attack_tells_what_it_is() -> None:
-    for attack in ATTACKS.values():
-        for field in fields_of(attack):
-            assert field.help, f"{attack.name}.{field.name}"
-            assert field.unit or field.kind != "pixel_fraction", f"{attack.name}.{field.name}"
+COUNTS = {
+    *("batch_size", "candidates", "constants", "draws", "eot_samples", "epochs", "k", "pairs"),
+    *("population", "queries", "restarts", "samples", "steps", "targets", "tries", "width"),
+}
+INDICES = {"finding", "findings", "seed", "target"}
+SHARES_AND_FACTORS = {
+    *("alpha_max", "beta", "decay", "eta", "max_share", "momentum", "overshoot", "p", "shrink"),
+    *("source_step", "spherical_step", "threshold_step"),
+}
+WEIGHTS = {
+    *("initial_constant", "largest_constant", "learning_rate", "loss_cap", "smoothness"),
+    "ead.step_size",
+}
+WITHOUT_UNIT = COUNTS | INDICES | SHARES_AND_FACTORS | WEIGHTS
+"""Numbers that count what their name says, or are ratios."""
+
+EVERY_FORM = [*(ATTACKS | OBJECTIVES).items(), ("gap recipe", GapRecipe), ("uap", UniversalRecipe)]
+
+
+@pytest.mark.parametrize(("name", "kind"), EVERY_FORM, ids=[name for name, _ in EVERY_FORM])
+def test_that_every_field_tells_what_it_is(name: str, kind: type[Settings]) -> None:
+    for field in fields_of(kind):
+        assert field.label[:1].strip().isupper(), field.name
+        assert field.help[:1].isalpha(), field.name
+        assert "\n" not in field.help, field.name
+        assert not field.help.endswith("."), field.name
+        if field.kind in ("int", "float", "pixel_fraction") and not field.unit:
+            assert {field.name, f"{name}.{field.name}"} & WITHOUT_UNIT, field.name
+            assert field.kind != "pixel_fraction", field.name
+
+
+def test_that_a_number_of_one_name_has_one_unit_unless_it_is_another_quantity() -> None:
+    units: dict[str, set[str]] = {}
+    for kind in ATTACKS.values():
+        for field in fields_of(kind):
+            units.setdefault(field.name, set()).add(field.unit)
+    assert units["confidence"] == {"logits"}
+    assert {name for name, own in units.items() if len(own) > 1} == {
+        "beta",  # an L1 weight that cuts grey values (EAD), a share (FAB)
+        "epsilon",  # with a note on L0 in the noise
+        "sigma",  # a distance (NES, SPSA), a squared one (σ-zero)
+        "step_size",  # of pixels, of Adam's variable, of a flow
+    }
 
 
 def test_that_the_defaults_are_those_of_the_literature() -> None:

@@ -15,12 +15,13 @@ from test_attack_isolation import assert_same, mixed_model, trace_of
 from torch import Tensor
 
 from medadv_desktop.attacks.gap.attack import GAP
-from medadv_desktop.attacks.gap.file import Origin, load
+from medadv_desktop.attacks.gap.file import load
 from medadv_desktop.attacks.gap.networks import Generator, within
 from medadv_desktop.attacks.gap.recipe import GapRecipe
-from medadv_desktop.attacks.gap.training import GapPreview, train_generator
+from medadv_desktop.attacks.gap.training import train_generator
 from medadv_desktop.attacks.norm_balls import LinfBall, sample_generator
 from medadv_desktop.attacks.objectives import FlipAll, Untargeted
+from medadv_desktop.attacks.prepared import Origin, PreparationPreview
 from medadv_desktop.errors import AttackError, SettingsError
 from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Partial
 from medadv_desktop.models.diagnostic import DiagnosticModel
@@ -164,7 +165,7 @@ def test_that_training_leaves_the_model_as_it_was(tmp_path: Path) -> None:
 
 
 def test_that_previews_show_one_image_within_the_budget(tmp_path: Path) -> None:
-    previews: list[GapPreview] = []
+    previews: list[PreparationPreview] = []
 
     def listen(event: Event) -> None:
         if isinstance(event, Partial):

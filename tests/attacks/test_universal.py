@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from test_attack_isolation import assert_same, mixed_model, trace_of
 from torch import Tensor
 
-from medadv_desktop.attacks.gap.file import Origin
 from medadv_desktop.attacks.objectives import InsertFinding, LeastLikely, Targeted, Untargeted
+from medadv_desktop.attacks.prepared import Origin
 from medadv_desktop.attacks.universal.attack import Universal
 from medadv_desktop.attacks.universal.file import UniversalPerturbation, load, save
 from medadv_desktop.attacks.universal.fit import LabelledBatches, fit
@@ -172,6 +172,27 @@ def test_that_a_fit_without_images_or_after_a_cancel_is_refused() -> None:
             origin=ORIGIN,
             token=token,
         )
+
+
+def test_that_one_image_is_shown_while_it_is_fitted() -> None:
+    model, images, _ = two_classes()
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    told: list[Event] = []
+    recipe = UniversalRecipe(epsilon=0.04, epochs=2)
+    origin = replace(ORIGIN, samples=len(images))
+    fitted = fit(
+        model, in_batches(images, labels), Untargeted(), recipe, origin=origin, emit=told.append
+    )
+    previews = [event.value for event in told if isinstance(event, Partial)]
+    batches = -(-len(images) // 8)
+    assert [(p.epoch, len(p.history)) for p in previews] == [(1, 0)] * batches + [(2, 1)] * batches
+    assert previews[-1].history == fitted.epochs[:1]
+    assert previews[-1].epochs_done == 2
+    first = images[0].float().numpy()
+    assert all((p.original == first).all() for p in previews)
+    assert (
+        previews[-1].adversarial == (images[0] + fitted.delta).clamp(0, 1).float().numpy()
+    ).all()
 
 
 def some(epsilon: float = 0.1) -> UniversalPerturbation:

@@ -18,7 +18,8 @@ from medadv_desktop.attacks.objectives import HideFinding
 from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetSearchRequest
 from medadv_desktop.audit.devices import choose_device
 from medadv_desktop.audit.engine import Engine
-from medadv_desktop.audit.judging import GRID, on_grid
+from medadv_desktop.audit.grid import GRID
+from medadv_desktop.audit.judging import on_grid
 from medadv_desktop.audit.requests import (
     AttackOutcome,
     AttackRequest,

@@ -13,12 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
+from medadv_desktop.analysis.metrics.proportions import Rate
 from medadv_desktop.attacks.gradient.pgd import PGD
 from medadv_desktop.attacks.objectives import HideFinding, Targeted
 from medadv_desktop.audit.engine import Engine
 from medadv_desktop.audit.evaluation import Evaluation, EvaluationRequest, SampleResult
 from medadv_desktop.audit.evaluation_files import describe_evaluation, save_evaluation
-from medadv_desktop.audit.figures import Rate
 from medadv_desktop.audit.matching import match_classes
 from medadv_desktop.audit.requests import AttackRequest, PredictRequest
 from medadv_desktop.datasets.dataset import Dataset
@@ -26,7 +26,7 @@ from medadv_desktop.datasets.fingerprint import fingerprint
 from medadv_desktop.datasets.opening import open_dataset
 from medadv_desktop.datasets.options import DatasetOptions
 from medadv_desktop.datasets.subset import hashed
-from medadv_desktop.errors import AttackError, DatasetError, ExportError
+from medadv_desktop.errors import AttackError, DatasetError, ExportError, SettingsError
 from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Partial, Progress
 from medadv_desktop.models.card import ModelCard, read_card
 
@@ -324,6 +324,10 @@ def test_that_an_evaluation_quotes_model_and_data_by_their_fingerprints(
     assert story["attack"]["name"] == "pgd"
     assert story["judged"] == 6
     assert len(story["left_out"]) == 1
+    counts = story["details"]["clean"]["confusion"]["counts"]
+    assert sum(map(sum, counts)) == 6
+    assert sum(counts[k][k] for k in range(len(counts))) == found.figures.clean_accuracy.count
+    assert set(story["details"]["attacked"]) == set(story["details"]["clean"])
     rate = story["figures"]["robust_accuracy"]
     assert rate["of"] == 6
     assert rate["low"] <= rate["value"] <= rate["high"]
@@ -362,32 +366,75 @@ def test_that_a_set_without_a_usable_sample_says_why(
         evaluated(write_model(), lesions.select([]))
 
 
-def test_that_the_second_model_sees_the_images_that_were_attacked_on_the_first(
+def test_that_the_judges_see_the_images_that_were_attacked_on_the_first(
     write_model: WriteModel, lesions: Dataset
 ) -> None:
-    first, second = write_model("one"), write_model("two", side=24, classes=("melanoma", "naevus"))
+    first = write_model("one")
+    small = write_model("two", side=24, classes=("melanoma", "naevus"))
+    judges = (str(small), str(write_model("three", seed=3)))
     attack = PGD(epsilon=16 / 255, steps=3, random_start=False)
-    found = evaluated(first, lesions, attack=attack, second_model=str(second), batch_size=4)
-    assert found.second is not None
-    engine, right, robust = Engine("cpu"), 0, 0
-    for sample in found.samples:
-        own = sample.second
-        assert own is not None
-        # The second model's classes stand the other way round.
-        assert own.labels == (1 - sample.labels[0],)
-        frame = lesions.frame(lesions[sample.index])
-        alone = engine.run(
-            AttackRequest(str(first), frame, attack, labels=sample.labels, second_model=str(second))
-        )
-        np.testing.assert_allclose(own.clean.logits, alone.second_clean.logits, atol=1e-4)
-        np.testing.assert_allclose(own.attacked.logits, alone.second_attacked.logits, atol=2e-2)
-        right += own.clean.decisions == own.labels
-        robust += own.clean.decisions == own.labels == own.attacked.decisions
-    assert found.second.figures.clean_accuracy == Rate(right, 6)
-    assert found.second.figures.robust_accuracy == Rate(robust, 6)
-    assert any("resampled" in note for note in found.notes)
+    found = evaluated(first, lesions, attack=attack, judges=judges, batch_size=4)
+    engine = Engine("cpu")
+    for k, judge in enumerate(judges):
+        right = robust = fell = 0
+        for sample in found.samples:
+            own = sample.judgements[k]
+            assert own.attacked is not None
+            # The classes of one of them stand the other way round.
+            assert own.labels == ((1 - sample.labels[0],) if k == 0 else sample.labels)
+            frame = lesions.frame(lesions[sample.index])
+            alone = engine.run(
+                AttackRequest(str(first), frame, attack, labels=sample.labels, second_model=judge)
+            )
+            np.testing.assert_allclose(own.clean.logits, alone.second_clean.logits, atol=1e-4)
+            np.testing.assert_allclose(own.attacked.logits, alone.second_attacked.logits, atol=2e-2)
+            was_right = own.clean.decisions == own.labels
+            assert own.attacked.at_stake == was_right
+            assert own.attacked.success == (own.attacked.decisions != own.labels)
+            right += was_right
+            robust += was_right and own.attacked.decisions == own.labels
+            fell += was_right and own.attacked.decisions != own.labels
+        part = found.judges[k]
+        assert part.figures.clean_accuracy == Rate(right, 6)
+        assert part.figures.robust_accuracy == Rate(robust, 6)
+        assert part.transfer_rate == part.figures.attack_success_rate == Rate(fell, right)
+    assert any("Two: " in note and "resampled" in note for note in found.notes)
+    assert not any(note.startswith("Three: ") for note in found.notes)
     story = describe_evaluation(found)
-    assert story["second_model"]["sha256"] == read_card(second).sha256
+    assert [j["sha256"] for j in story["judges"]] == [read_card(Path(j)).sha256 for j in judges]
+
+
+def test_that_a_chosen_class_is_looked_for_by_its_name_on_the_judges(
+    write_model: WriteModel, lesions: Dataset
+) -> None:
+    first = write_model("one")
+    turned = write_model("two", classes=("melanoma", "naevus"), seed=4)
+    found = evaluated(
+        first, lesions, attack=ATTACK, objective=Targeted(target=0), judges=(str(turned),)
+    )
+    naevi = [s for s in found.samples if s.labels == (0,)]
+    assert all(s.judgements[0].attacked is None for s in naevi)
+    for sample in found.samples:
+        own = sample.judgements[0].attacked
+        if own is not None:
+            assert own.success == (own.decisions == (1,))  # naevus, in its own order
+
+
+def test_that_a_judge_of_other_classes_is_not_asked_whether_the_goal_is_reached(
+    write_model: WriteModel, lesions: Dataset
+) -> None:
+    wider = write_model("wide", classes=("naevus", "melanoma", "keratosis"))
+    found = evaluated(write_model("one"), lesions, attack=ATTACK, judges=(str(wider),))
+    assert found.judges[0].transfer_rate is None
+    assert found.judges[0].figures.robust_accuracy is not None
+    assert any("other classes" in note for note in found.notes)
+
+
+def test_that_a_model_named_twice_is_refused(write_model: WriteModel, lesions: Dataset) -> None:
+    first, second = str(write_model("one")), str(write_model("two"))
+    for judges in ((first,), (second, second)):
+        with pytest.raises(SettingsError, match="named twice"):
+            evaluated(Path(first), lesions, attack=ATTACK, judges=judges)
 
 
 class Failing(PGD):

@@ -99,6 +99,7 @@ def test_that_the_command_trains_tells_and_refuses(
     told = json.loads(capsys.readouterr().out)
     assert told["finished"]
     assert told["recipe"]["width"] == 4
+    assert set(told["epochs"][0]) == {"loss", "fooling_rate"}
     for wrong, reason in (
         (["--out", str(out)], "exists"),
         (["--out", str(tmp_path / "g.pth")], "is kept as .safetensors"),
@@ -129,3 +130,29 @@ def test_that_a_universal_perturbation_is_fitted_saved_and_used(
     assert rows["attack"]["name"] == "universal"
     assert run(words) == BAD_INPUT
     assert "exists" in capsys.readouterr().err
+
+
+def test_that_a_perturbation_tells_what_it_was_fitted_for(
+    write_model: WriteModel,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *_a, **_k: str(tmp_path / "c"))
+    out, model = tmp_path / "u.safetensors", str(write_model())
+    words = ["universal", "fit", str(folder), "-m", model, "--device", "cpu", "--out", str(out)]
+    # Images of the class itself have nothing to go to: they are left out, with the reason.
+    goal = ["--goal", "targeted", "--to", "melanoma", "--set", "epochs=2", "--set", "batch_size=3"]
+    assert run([*words, *goal]) == DONE
+    assert "its labels are the goal already" in capsys.readouterr().err
+    assert run(["universal", "info", str(out), "--json"]) == DONE
+    told = json.loads(capsys.readouterr().out)
+    assert told["origin"]["samples"] == 4
+    assert told["recipe"]["batch_size"] == 3
+    assert told["objective"]["target"] == 1
+    assert [set(figures) for figures in told["epochs"]] == [{"loss", "goal_rate"}] * 2
+    assert run(["universal", "info", str(out)]) == DONE
+    assert "goal       name targeted, " in capsys.readouterr().out
+    assert run(["gap", "info", str(out)]) == BAD_INPUT
+    assert "is no perturbation generator" in capsys.readouterr().err

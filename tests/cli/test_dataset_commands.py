@@ -145,10 +145,33 @@ def test_that_a_second_model_judges_the_same_images(
     words = ["evaluate", str(manifest), "-m", first, "--second-model", second, "--out", str(out)]
     words += ["--label-columns", "dx", "--attack", "fgsm", *FAST]
     assert run(words) == DONE
-    assert "second     B (b)" in capsys.readouterr().out
+    assert "judge      B (b)" in capsys.readouterr().out
     header, *rows = out.read_text().splitlines()
-    assert header.endswith("second_label,second_clean,second_adversarial,left_out")
+    assert header.endswith("label:b,clean:b,adversarial:b,success:b,left_out")
     assert len(rows) == 4
+
+
+def test_that_transfer_prints_a_row_for_each_model(
+    write_model: WriteModel, manifest: Path, tmp_path: Path, capsys: Output
+) -> None:
+    first, *others = (str(write_model(name, channels=3, seed=k)) for k, name in enumerate("abc"))
+    out = tmp_path / "found.json"
+    words = ["transfer", str(manifest), "-m", first, "--label-columns", "dx", "--out", str(out)]
+    words += ["--eps", "16/255", "--set", "steps=2", *FAST]
+    for other in others:
+        words += ["--judge", other]
+    assert run(words) == DONE
+    story = json.loads(out.read_text())
+    assert story["attack"]["name"] == "mifgsm"
+    assert [judge["id"] for judge in story["judges"]] == ["b", "c"]
+    lines = capsys.readouterr().out.splitlines()
+    head = next(k for k, line in enumerate(lines) if "accuracy attacked" in line)
+    rows = lines[head + 1 : head + 4]
+    assert [row.split("  ")[0] for row in rows] == ["A (attacked)", "B", "C"]
+    rate = story["judges"][0]["transfer_rate"]
+    assert rows[1].endswith(f"({rate['count']} of {rate['of']})")
+    assert run([*words, "--judge", first]) == BAD_INPUT
+    assert "is named twice" in errors(capsys)[-1]
 
 
 @pytest.mark.parametrize(

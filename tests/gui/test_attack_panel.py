@@ -310,6 +310,30 @@ def test_that_a_search_asks_for_the_attack_as_it_is_set(qtbot, searched, engine)
     assert budget.scale.epsilon == pytest.approx(4 / 255)
 
 
+def test_that_the_grid_is_as_fine_as_it_is_wanted(qtbot, opened, engine):
+    budget, action = panel(opened, "budget"), opened.window.actions_["smallest-budget"]
+    budget.range.editor("halvings").setValue(3)
+    assert "up to 4 budgets" in budget.state.text()
+    opened.window.docks["log"].raise_()
+    opened.window.actions_.refresh()
+    action.trigger()
+    qtbot.waitUntil(lambda: budget.search.outcome is not None and not opened.bench.jobs.busy)
+    assert engine.of(BudgetSearchRequest)[-1].halvings == 3
+    assert budget.scale.slider.maximum() == 8
+    assert budget.isVisible()
+    case = opened.bench.case
+    case.set_attack(PGD(norm="l2", epsilon=1), case.objective, 0)
+    assert budget.range.value().halvings == 3  # the norm brings its own range alone
+
+
+def test_that_the_action_says_why_there_is_nothing_to_search(opened):
+    case, action = opened.bench.case, opened.window.actions_["smallest-budget"]
+    case.set_attack(FAB(), case.objective, 0)
+    opened.window.actions_.refresh()
+    assert not action.isEnabled()
+    assert "smallest change by itself" in action.toolTip()
+
+
 def test_that_the_slider_answers_from_what_was_tried(qtbot, searched):
     case, budget = searched.bench.case, panel(searched, "budget")
     tries = budget.search.outcome.tries

@@ -17,10 +17,19 @@ from PIL import Image
 
 from medadv_desktop.attacks.gap.attack import GAP
 from medadv_desktop.attacks.gap.file import load
-from medadv_desktop.attacks.gap.history import EpochFigures, GapPreview, Origin, read_head
-from medadv_desktop.attacks.gap.recipe import GapRecipe
+from medadv_desktop.attacks.gap.history import read_head
+from medadv_desktop.attacks.gap.recipe import GENERATOR, GapRecipe
 from medadv_desktop.attacks.objectives import Targeted
-from medadv_desktop.audit.generators import GeneratorTraining, TrainGeneratorRequest
+from medadv_desktop.attacks.prepared import EpochFigures, Origin, PreparationPreview
+from medadv_desktop.attacks.universal.attack import Universal
+from medadv_desktop.attacks.universal.file import load as load_universal
+from medadv_desktop.attacks.universal.recipe import UniversalRecipe
+from medadv_desktop.audit.generators import (
+    FitUniversalRequest,
+    GeneratorTraining,
+    TrainGeneratorRequest,
+    UniversalFit,
+)
 from medadv_desktop.audit.requests import LoadRequest
 from medadv_desktop.errors import AttackError
 from medadv_desktop.gui.engine_loading import load_engine
@@ -29,7 +38,7 @@ from medadv_desktop.gui.state.jobs import JobState
 from medadv_desktop.gui.wizards.generator import train_generator, trainer_of
 from medadv_desktop.gui.wizards.generator.curves import EpochCurve
 from medadv_desktop.gui.wizards.generator.dialog import GeneratorDialog
-from medadv_desktop.gui.wizards.generator.recipe_page import PRESETS
+from medadv_desktop.gui.wizards.generator.kinds import Kind
 from medadv_desktop.gui.wizards.generator.trainer import Stage
 from medadv_desktop.gui.wizards.generator.work import lying_at
 from medadv_desktop.jobs import Partial, Progress
@@ -47,9 +56,11 @@ class TrainingEngine(FakeEngine):
     holding: threading.Event = field(default_factory=threading.Event)
 
     def run(self, request, emit, token):
-        if not isinstance(request, TrainGeneratorRequest):
+        if not isinstance(request, TrainGeneratorRequest | FitUniversalRequest):
             return super().run(request, emit, token)
         self.requests.append(request)
+        if isinstance(request, FitUniversalRequest):
+            return self.fit(request, emit, token)
         if self.error is not None and isinstance(request, self.error_for):
             raise self.error
         done = read_head(request.path).epochs if request.resume else ()
@@ -65,11 +76,26 @@ class TrainingEngine(FakeEngine):
         origin = Origin(request.model, "a" * 64, "b" * 64, len(request.dataset))
         return GeneratorTraining(request, origin, done, (), self.device, 1.5)
 
+    def fit(self, request, emit, token):
+        epochs, done = request.recipe.epochs, ()
+        for epoch in range(1, epochs + 1):
+            emit(Partial(preview_of(epoch, epochs, done)))
+            if epoch == self.hold_in:
+                self.holding.set()
+                while not self.go.wait(0.002):
+                    token.check()
+            done = (*done, EpochFigures(1 / epoch, epoch / 10))
+        emit(Partial(preview_of(epochs, epochs, done[:-1], seen=6)))
+        request.path.parent.mkdir(parents=True, exist_ok=True)
+        request.path.write_bytes(b"a perturbation")
+        origin = Origin(request.model, "a" * 64, "b" * 64, len(request.dataset))
+        return UniversalFit(request, origin, 0.1, 0.8, done, (), self.device, 1.5)
+
 
 def preview_of(epoch: int, epochs: int, done: Sequence[EpochFigures] = (), seen: int = 3):
     grey = np.full((3, SIDE, SIDE), 0.5, np.float32)
     moved = grey + np.float32(4 / 255)
-    return GapPreview(epoch, epochs, 0.7, 0.25, grey, moved, tuple(done), seen, 6)
+    return PreparationPreview(epoch, epochs, 0.7, 0.25, grey, moved, tuple(done), seen, 6)
 
 
 def put_generator(path: Path, recipe: GapRecipe, epochs, model: str = "net-a") -> None:
@@ -79,7 +105,7 @@ def put_generator(path: Path, recipe: GapRecipe, epochs, model: str = "net-a") -
         "recipe": recipe.model_dump(),
         "shape": (3, SIDE, SIDE),
         "origin": asdict(Origin(model, "a" * 64, "b" * 64, 6)),
-        "epochs": [asdict(figures) for figures in epochs],
+        "epochs": GENERATOR.figures_out(epochs),
     }
     text = json.dumps({"__metadata__": {"medadv-gap": json.dumps(head)}}).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -211,6 +237,110 @@ def test_that_a_real_training_writes_a_generator_that_attacks(
     with qtbot.waitSignal(case.outcome_changed):
         controller.run_attack()
     assert 0 < np.abs(case.outcome.perturbation).max() <= QUICK.epsilon + 1e-6
+
+
+# ---------------------------------------------------------------------- a universal perturbation
+
+
+def test_that_a_perturbation_is_fitted_shown_and_put_into_the_attack_panel(
+    qtbot, session, engine, dialog, pictures, tmp_path
+):
+    engine.go.clear()
+    dialog.choose_page.kinds[Kind.FITTED].click()
+    chosen(qtbot, dialog, pictures)
+    page = dialog.recipe_page
+    assert page.heading == "How it is fitted"
+    page.goal.show_objective(Targeted(target=1))
+    page.goal.changed.emit()
+    page.form.set_value(UniversalRecipe(epochs=2, batch_size=3))
+    assert dialog.next.text() == "Fit"
+    dialog.next.click()
+    trainer, shown = trainer_of(session.window), dialog.training_page
+    qtbot.waitUntil(lambda: trainer.preview is not None)
+    assert dialog.page is shown
+    assert shown.head.text() == "Epoch 1 of 2"
+    assert shown.curves.rate.accessibleName() == "Goal reached"
+    assert len(shown.sights.pictures) == 3
+    engine.go.set()
+    qtbot.waitUntil(lambda: dialog.page is dialog.result_page)
+    (request,) = engine.of(FitUniversalRequest)
+    assert request.recipe == UniversalRecipe(epochs=2, batch_size=3)
+    assert request.objective == Targeted(target=1)
+    assert request.path.parent == tmp_path / "data" / "perturbations"
+    result = dialog.result_page
+    assert ("Goal reached", "80.0 %") in result.sheet.lines
+    assert ("Without it", "10.0 %") in result.sheet.lines
+    assert result.curves.loss.values == (1.0, 0.5)
+    result.use.click()
+    assert session.bench.case.attack == Universal(file=str(request.path))
+    assert session.bench.case.objective == Targeted(target=1)
+    qtbot.waitUntil(lambda: not session.bench.jobs.busy)
+
+
+def test_that_a_fit_that_is_stopped_keeps_nothing_and_says_so(
+    qtbot, session, engine, dialog, pictures
+):
+    engine.go.clear()
+    dialog.choose_page.kinds[Kind.FITTED].click()
+    chosen(qtbot, dialog, pictures)
+    dialog.next.click()
+    qtbot.waitUntil(engine.holding.is_set)
+    page, trainer = dialog.training_page, trainer_of(session.window)
+    assert "Nothing is kept" in page.stop_training.toolTip()
+    page.stop_training.click()
+    qtbot.waitUntil(lambda: trainer.stage is Stage.STOPPED)
+    assert page.callout.text.text() == "The fit was stopped."
+    assert page.callout.remedy.text() == "Nothing was kept."
+    assert not page.resume.isVisible()
+    assert not trainer.request.path.exists()
+    assert dialog.back.isEnabled()
+
+
+def test_that_labels_that_do_not_fit_the_model_are_told_before_a_fit(
+    qtbot, session, engine, dialog, pictures
+):
+    (pictures / "naevus").rename(pictures / "wart")
+    dialog.choose_page.kinds[Kind.FITTED].click()
+    chosen(qtbot, dialog, pictures)
+    page, draft = dialog.recipe_page, dialog.choose_page._draft
+    assert "has no class 'wart'" in page.match.text.text()
+    assert not dialog.next.isEnabled()
+    page.match_order.setChecked(True)
+    assert dialog.next.isEnabled()
+    assert draft.request(False).match_order
+    draft.set_kind(Kind.EACH)
+    page.entered()
+    assert draft.mismatch is None  # a generator does not look at labels
+    assert not page.match_order.isVisible()
+
+
+@pytest.mark.slow
+def test_that_a_real_fit_writes_a_perturbation_that_attacks(
+    qtbot, open_window, write_model, pictures, tmp_path, grey_png
+):
+    session = open_window(load_engine)
+    controller, case = session.bench.controller, session.bench.case
+    controller.open_model(write_model())
+    qtbot.waitUntil(lambda: case.loaded is not None)
+    dialog = train_generator(session.window)
+    dialog.choose_page.kinds[Kind.FITTED].click()
+    chosen(qtbot, dialog, pictures, tmp_path / "u", model=case.model)
+    dialog.recipe_page.form.set_value(UniversalRecipe(epochs=2, batch_size=3))
+    dialog.next.click()
+    trainer = trainer_of(session.window)
+    qtbot.waitUntil(lambda: not trainer.running)
+    assert dialog.page is dialog.result_page, trainer.failure
+    fitted = load_universal(tmp_path / "u.safetensors")
+    assert fitted.epochs == trainer.history
+    assert fitted.recipe.batch_size == 3
+    assert np.abs(trainer.preview.adversarial - trainer.preview.original).max() > 0
+    dialog.result_page.use.click()
+    shut(dialog)
+    controller.open_paths([grey_png])
+    qtbot.waitUntil(lambda: case.prediction is not None)
+    with qtbot.waitSignal(case.outcome_changed):
+        controller.run_attack()
+    assert 0 < np.abs(case.outcome.perturbation).max() <= fitted.recipe.epsilon + 1e-6
 
 
 # ---------------------------------------------------------------------- stopping and going on
@@ -394,17 +524,23 @@ def test_that_a_data_set_of_the_library_and_a_part_of_it_can_be_chosen(
 # ---------------------------------------------------------------------- recipe
 
 
+def choose_preset(page, title: str) -> None:
+    page.preset.setCurrentIndex(page.preset.findText(title))
+    page.preset.activated.emit(page.preset.currentIndex())
+
+
 def test_that_a_preset_fills_the_form_and_a_class_goes_with_its_goal(qtbot, dialog, pictures):
+    dialog.choose_page.kinds[Kind.ALL].click()
     chosen(qtbot, dialog, pictures)
     page = dialog.recipe_page
-    assert page.preset.currentText() == "The paper's, for each image"
-    page.preset.setCurrentIndex(page.preset.findData(PRESETS[1].title))
-    page.preset.activated.emit(page.preset.currentIndex())
-    assert page.form.value() == GapRecipe(form="universal")
+    assert page.preset.currentText() == "The paper's"
+    choose_preset(page, "Quick look")
+    assert page.form.value() == GapRecipe(form="universal", width=8, epochs=2)
+    assert not page.form.row("form").isVisible()  # the kind said it
     page.form.editor("goal").set_value("target")
     assert page.form.row("target").isVisible()
     assert page.form.value().target == 0
-    assert page.preset.currentData() == PRESETS[1].title
+    assert page.preset.currentText() == "Quick look"
     page.form.editor("goal").set_value("least-likely")
     assert page.form.value().target is None
     page.form.editor("epsilon").setText("300/255")
@@ -475,3 +611,10 @@ def test_that_a_file_that_is_no_generator_is_told_from_one(tmp_path, content):
     path.write_bytes(content)
     lying = lying_at(path)
     assert (lying.free, lying.head, lying.reason) == (False, None, "is no perturbation generator")
+
+
+def test_that_a_universal_perturbation_is_known_by_its_head(tmp_path):
+    path = tmp_path / "u.safetensors"
+    text = json.dumps({"__metadata__": {"medadv-universal": "{}"}}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    assert (lying_at(path).head, lying_at(path).reason) == (None, "is a universal perturbation")

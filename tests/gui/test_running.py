@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 import pytest
 
@@ -47,6 +48,32 @@ def test_that_an_answer_ends_a_job_and_the_last_progress_is_never_lost():
     assert told.said[-1] == ("finished", 7, "answer")
     assert told.of("progress")[-1] == (7, Progress(1000, 1000))
     assert len(told.of("progress")) <= MOST_UPDATES_PER_SECOND
+
+
+@dataclass(frozen=True)
+class News:
+    """Of one of several things."""
+
+    key: str
+    number: int
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_that_the_latest_news_of_every_thing_is_told(cancelled):
+    signals, token = JobSignals(), CancelToken()
+    told = Told(signals)
+
+    def work(emit):
+        for number in range(100):
+            emit(Partial(News("ab"[number % 2], number)))
+        if cancelled:
+            token.cancel()
+
+    run_job(1, work, token, signals, thin_partials=True)
+    news = [value for _, value in told.of("partial")]
+    assert len(news) < 100
+    assert {n.number for n in news[-2:]} == {98, 99}
+    assert told.said[-1][0] == ("cancelled" if cancelled else "finished")
 
 
 def test_that_previews_are_thinned_out_and_other_partial_values_are_not():

@@ -72,7 +72,7 @@ def test_that_no_title_of_a_tab_is_cut_in_the_default_layout(qtbot, open_window)
     window.resize(1280, 800)
     qtbot.waitUntil(lambda: window.docks["original"].width() > 300)
     bars = [b for b in window.findChildren(QTabBar) if b.isVisible() and b.count()]
-    assert sorted(bar.count() for bar in bars)[0] == 3  # studies, models, data sets
+    assert sorted(bar.count() for bar in bars)[0] == 4  # studies, models, data sets, audits
     for bar in bars:
         needed = sum(
             bar.fontMetrics().horizontalAdvance(bar.tabText(i)) for i in range(bar.count())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
-from medadv_desktop.attacks.bounded import GREY_SCALE, LinfOrL2
+from medadv_desktop.attacks.bounded import COUNTED_WITHIN, LinfOrL2
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
@@ -38,14 +38,7 @@ class HopSkipJump(Attack):
         description="What is made small: the largest change of any pixel (linf), or the "
         "Euclidean length of the change (l2)",
     )
-    epsilon: PixelFraction | None = Field(
-        None,
-        ge=0,
-        le=10_000,
-        title="Budget ε",
-        description="Only a change within it counts as a success; nothing means any change",
-        json_schema_extra={"unit": GREY_SCALE},
-    )
+    epsilon: PixelFraction | None = COUNTED_WITHIN
     queries: int = Field(
         2500,
         ge=2,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
+from medadv_desktop.attacks.bounded import GREY_SCALE
 from medadv_desktop.attacks.fitting import need_file
-from medadv_desktop.errors import AttackError
+from medadv_desktop.attacks.gap.recipe import GENERATOR
+from medadv_desktop.attacks.prepared import check_made_for, warn_of_transfer
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class GAP(Attack):
         le=100,
         title="Budget ε",
         description="A smaller budget than the one it was trained for; nothing means that one",
-        json_schema_extra={"unit": "of the [0, 1] grey scale"},
+        json_schema_extra={"unit": GREY_SCALE},
     )
 
     def check_fit(self, model: Fittable, objective: Objective) -> None:
@@ -52,7 +54,7 @@ class GAP(Attack):
             self.generator,
             "generator",
             "trained generator",
-            "Train one by medadv gap train, and choose its file",
+            f"{GENERATOR.source}, and choose its file",
         )
 
     def check(self, model: DiagnosticModel, objective: Objective) -> None:
@@ -60,19 +62,9 @@ class GAP(Attack):
 
         super().check(model, objective)
         trained = load(Path(self.generator))
-        if trained.shape != model.card.input_shape:
-            made, takes = ("×".join(map(str, s)) for s in (trained.shape, model.card.input_shape))
-            raise AttackError(
-                f"was trained for images of {made}; {model.card.name} takes {takes}",
-                subject=self.generator,
-                remedy="Train a generator for this model",
-            )
-        if self.epsilon is not None and self.epsilon > trained.recipe.epsilon:
-            raise AttackError(
-                f"the generator was trained for a budget of {trained.recipe.epsilon:.4g}",
-                subject="epsilon",
-                remedy="Choose at most that, or train another",
-            )
+        check_made_for(
+            GENERATOR, self.generator, trained.shape, trained.recipe.epsilon, model, self.epsilon
+        )
 
     def search(self, session: Session) -> AttackResult:
         import torch
@@ -81,12 +73,7 @@ class GAP(Attack):
         from medadv_desktop.attacks.norm_balls import NORM_BALLS
 
         trained = load(Path(self.generator))
-        own = session.model.card
-        if trained.origin.model_sha256 != own.sha256:
-            session.warn(
-                f"the generator was trained against {trained.origin.model}: on {own.name} this is "
-                "a transfer attack"
-            )
+        warn_of_transfer(GENERATOR, trained.origin, session)
         originals = session.originals
         generator = trained.generator.to(originals.device, originals.dtype)
         recipe = trained.recipe

@@ -12,25 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from medadv_desktop.attacks.gap.history import (
-    KEY,
-    VERSION,
-    EpochFigures,
-    Origin,
-    damaged,
-    no_generator,
-    parsed_head,
-)
+from medadv_desktop.attacks.gap.history import parsed_head
 from medadv_desktop.attacks.gap.networks import Generator
-from medadv_desktop.attacks.gap.recipe import GapRecipe
-from medadv_desktop.errors import AttackError
+from medadv_desktop.attacks.gap.recipe import GENERATOR, GapRecipe
+from medadv_desktop.attacks.prepared import EpochFigures, Origin, read_whole
 from medadv_desktop.files import replacing
-
-__all__ = ["EpochFigures", "Origin", "TrainedGenerator", "load", "save"]
 
 _OPTIMISER = "optimiser."
 
@@ -65,16 +54,16 @@ def save(trained: TrainedGenerator, path: Path) -> None:
         ExportError: the folder or file cannot be written.
     """
     head = {
-        "version": VERSION,
+        "version": GENERATOR.version,
         "recipe": trained.recipe.model_dump(),
         "shape": trained.shape,
         "origin": asdict(trained.origin),
-        "epochs": [asdict(figures) for figures in trained.epochs],
+        "epochs": GENERATOR.figures_out(trained.epochs),
     }
     tensors = {k: v.detach().cpu().contiguous() for k, v in trained.generator.state_dict().items()}
     tensors |= {_OPTIMISER + k: v.detach().cpu() for k, v in trained.optimiser.items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={KEY: json.dumps(head)})
+        save_file(tensors, temporary, metadata={GENERATOR.key: json.dumps(head)})
 
 
 def load(path: Path) -> TrainedGenerator:
@@ -83,23 +72,15 @@ def load(path: Path) -> TrainedGenerator:
     Raises:
         AttackError: missing, no generator, of a newer version, or damaged.
     """
-    try:
-        with safe_open(path, framework="pt") as stream:
-            text = (stream.metadata() or {}).get(KEY, "")
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        reason = "does not exist" if not path.exists() else f"cannot be read ({error})"
-        raise AttackError(reason, subject=path, remedy="Choose a trained generator") from None
-    if not text:
-        raise no_generator(path)
-    head = parsed_head(text, path)
+    plain, tensors = read_whole(path, GENERATOR)
+    head = parsed_head(plain, path)
     try:
         weights = {k: v for k, v in tensors.items() if not k.startswith(_OPTIMISER)}
         with torch.random.fork_rng(devices=[]):  # the first weights are drawn, and thrown away
             generator = Generator(head.recipe, head.shape)
         generator.to(next(iter(weights.values())).dtype).load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError, StopIteration) as error:
-        raise damaged(path, error) from None
+        raise GENERATOR.damaged(path, error) from None
     return TrainedGenerator(
         recipe=head.recipe,
         generator=generator.eval().requires_grad_(False),

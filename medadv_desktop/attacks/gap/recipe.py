@@ -6,8 +6,20 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from medadv_desktop.attacks.bounded import GREY_SCALE
+from medadv_desktop.attacks.bounded import GREY_SCALE, within_grey_scale
+from medadv_desktop.attacks.prepared import FileKind
 from medadv_desktop.settings import PixelFraction, Settings
+
+GENERATOR = FileKind(
+    key="medadv-gap",
+    version=1,
+    title="perturbation generator",
+    noun="generator",
+    verb="train",
+    made="trained",
+    source="Train one by medadv gap train",
+    rate="fooling_rate",
+)
 
 
 class GapRecipe(Settings):
@@ -47,12 +59,7 @@ class GapRecipe(Settings):
     learning_rate: float = Field(2e-4, gt=0, le=1, description="Of Adam")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Of the first weights and of the order")
 
-    @field_validator("epsilon")
-    @classmethod
-    def _within_the_grey_scale(cls, epsilon: float, info: ValidationInfo) -> float:
-        if info.data.get("norm") == "linf" and epsilon > 1:
-            raise ValueError("with norm linf it is at most 1, for pixels lie between 0 and 1")
-        return epsilon
+    _within = field_validator("epsilon")(within_grey_scale)
 
     @field_validator("target")
     @classmethod

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medadv_desktop.attacks.fitting import need_gradients
 from medadv_desktop.attacks.gap.file import TrainedGenerator, load, save
-from medadv_desktop.attacks.gap.history import EpochFigures, GapPreview, Origin
 from medadv_desktop.attacks.gap.networks import Generator
 from medadv_desktop.attacks.gap.recipe import GapRecipe
-from medadv_desktop.attacks.isolation import undisturbed
+from medadv_desktop.attacks.prepared import EpochFigures, Origin, PreparationPreview, as_pixels
 from medadv_desktop.errors import AttackError
 from medadv_desktop.jobs import CancelToken, Emit, Partial, Progress, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.models.isolation import undisturbed
 
 Batches = Callable[[int], Iterable[Tensor]]
 """From an epoch, counted from 0, to its batches, N×C×H×W in [0, 1]: the same for the same epoch."""
@@ -180,13 +178,13 @@ class _Lesson:
             self.shown = images[:1].clone()
         with torch.no_grad():
             adversarial = (self.shown + self.generator(self.shown)).clamp(0, 1)
-        preview = GapPreview(
+        preview = PreparationPreview(
             epoch=number + 1,
             epochs=self.recipe.epochs,
             loss=loss,
-            fooling_rate=rate,
-            original=_pixels(self.shown),
-            adversarial=_pixels(adversarial),
+            rate=rate,
+            original=as_pixels(self.shown),
+            adversarial=as_pixels(adversarial),
             history=history,
             seen=seen,
             samples=self.samples,
@@ -249,7 +247,3 @@ def _remember(
         optimiser.state[weight] = {
             key: value if key == "step" else value.to(weight) for key, value in state.items()
         }
-
-
-def _pixels(image: Tensor) -> NDArray[np.float32]:
-    return image[0].detach().to("cpu", torch.float32, copy=True).contiguous().numpy()

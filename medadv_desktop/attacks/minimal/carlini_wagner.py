@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field, ValidationInfo, field_validator
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
-from medadv_desktop.attacks.bounded import GREY_SCALE, Norm
+from medadv_desktop.attacks.bounded import CONFIDENCE, COUNTED_WITHIN, GREY_SCALE, Norm
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
     from medadv_desktop.attacks.session import Session
+
+
+_IN_W = "in w = artanh(2x − 1)"
 
 
 class _CarliniWagner(Attack):
@@ -20,21 +23,8 @@ class _CarliniWagner(Attack):
     minimal = True
     norm: ClassVar[Norm]
 
-    confidence: float = Field(
-        0,
-        ge=0,
-        le=1000,
-        title="Confidence κ",
-        description="How far past the border the margin must be, in logits",
-    )
-    epsilon: PixelFraction | None = Field(
-        None,
-        ge=0,
-        le=10_000,
-        title="Budget ε",
-        description="Count only changes within it as success; nothing means any change",
-        json_schema_extra={"unit": GREY_SCALE},
-    )
+    confidence: float = CONFIDENCE
+    epsilon: PixelFraction | None = COUNTED_WITHIN
 
 
 class CarliniWagnerL2(_CarliniWagner):
@@ -53,7 +43,13 @@ class CarliniWagnerL2(_CarliniWagner):
     norm = "l2"
 
     steps: int = Field(1000, ge=1, le=100_000, description="Steps of Adam for each constant")
-    step_size: float = Field(0.01, gt=0, le=10, description="Of Adam, in the variable w")
+    step_size: float = Field(
+        0.01,
+        gt=0,
+        le=10,
+        description="Of Adam, in the variable w",
+        json_schema_extra={"unit": _IN_W},
+    )
     constants: int = Field(
         9, ge=1, le=30, description="Constants c tried: tenfold until one succeeds, then bisection"
     )
@@ -87,7 +83,13 @@ class CarliniWagnerLinf(_CarliniWagner):
     steps: int = Field(
         1000, ge=1, le=100_000, description="Steps of Adam for each allowance and constant, at most"
     )
-    step_size: float = Field(0.005, gt=0, le=10, description="Of Adam, in the variable w")
+    step_size: float = Field(
+        0.005,
+        gt=0,
+        le=10,
+        description="Of Adam, in the variable w",
+        json_schema_extra={"unit": _IN_W},
+    )
     initial_constant: float = Field(1e-5, gt=0, le=1e6, description="First constant c")
     largest_constant: float = Field(20, gt=0, le=1e6, description="A sample leaves beyond it")
     smallest_allowance: PixelFraction = Field(

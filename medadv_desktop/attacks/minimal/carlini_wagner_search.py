@@ -11,7 +11,11 @@ from torch import Tensor
 from medadv_desktop.attacks.attack import AttackResult
 from medadv_desktop.attacks.landscape import Point
 from medadv_desktop.attacks.minimal.carlini_wagner import CarliniWagnerL2, CarliniWagnerLinf
-from medadv_desktop.attacks.minimal.constant_search import ConstantSearch, Stagnation
+from medadv_desktop.attacks.minimal.constant_search import (
+    ConstantSearch,
+    Stagnation,
+    through_all_rounds,
+)
 from medadv_desktop.attacks.minimal.margins import margin_at
 from medadv_desktop.attacks.minimal.nearest import Nearest, within_budget
 from medadv_desktop.attacks.minimal.row_adam import RowAdam
@@ -121,14 +125,7 @@ def search_l2(session: Session, attack: CarliniWagnerL2) -> AttackResult:
     clean = session.landscape.at(session.originals, session.rows)
     found = Nearest.before(clean)
     at_work = _Euclidean(session, attack, clean)
-    total = attack.steps * attack.constants
-    step = 0
-    while len(at_work.rows):
-        session.token.check()
-        step += 1
-        at_work.step(found)
-        session.report(step, total, found.adversarial, found.success)
-    session.progress(total, total, found.success)
+    through_all_rounds(session, at_work, found, attack.steps * attack.constants)
     return found.result(session, within_budget(found.distance, attack.epsilon))
 
 

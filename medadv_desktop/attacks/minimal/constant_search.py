@@ -7,8 +7,13 @@ none waits for another, and results do not depend on the batch.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
+
+from medadv_desktop.attacks.minimal.nearest import Nearest
+from medadv_desktop.attacks.session import Session
 
 
 class ConstantSearch:
@@ -72,3 +77,34 @@ class Stagnation:
         """A new round begins for `rows`."""
         self._lowest[rows] = torch.inf
         self._since[rows] = 0
+
+
+class AtWork(Protocol):
+    """Samples that still have rounds left.
+
+    Attributes:
+        rows: their places in the batch.
+    """
+
+    rows: Tensor
+
+    def step(self, found: Nearest) -> None:
+        """Step each of them, and let go those whose rounds are over."""
+
+
+def through_all_rounds(session: Session, at_work: AtWork, found: Nearest, total: int) -> None:
+    """Step until no sample has a round left.
+
+    Args:
+        total: steps at most.
+
+    Raises:
+        JobCancelled: the token was cancelled.
+    """
+    step = 0
+    while len(at_work.rows):
+        session.token.check()
+        step += 1
+        at_work.step(found)
+        session.report(step, total, found.adversarial, found.success)
+    session.progress(total, total, found.success)

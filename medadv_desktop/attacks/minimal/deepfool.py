@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
-from medadv_desktop.attacks.bounded import GREY_SCALE
+from medadv_desktop.attacks.bounded import COUNTED_WITHIN
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
@@ -46,14 +46,7 @@ class DeepFool(Attack):
         description="Classes that are looked at, the likeliest ones of the clean image (findings: "
         "those nearest to their cutoff); each costs a backward pass a step",
     )
-    epsilon: PixelFraction | None = Field(
-        None,
-        ge=0,
-        le=10_000,
-        title="Budget ε",
-        description="Count only changes within it as success; nothing means any change",
-        json_schema_extra={"unit": GREY_SCALE},
-    )
+    epsilon: PixelFraction | None = COUNTED_WITHIN
 
     def search(self, session: Session) -> AttackResult:
         from medadv_desktop.attacks.minimal.deepfool_search import deepfool

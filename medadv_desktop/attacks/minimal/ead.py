@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
-from medadv_desktop.attacks.bounded import GREY_SCALE
+from medadv_desktop.attacks.bounded import CONFIDENCE, GREY_SCALE
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
@@ -40,9 +40,16 @@ class ElasticNet(Attack):
         le=1,
         title="L1 weight β",
         description="Changes of a pixel within it are undone at every step; also what L1 weighs",
+        json_schema_extra={"unit": GREY_SCALE},
     )
     steps: int = Field(1000, ge=1, le=100_000, description="Steps for each constant")
-    step_size: float = Field(0.01, gt=0, le=10, description="Of the first step of a round")
+    step_size: float = Field(
+        0.01,
+        gt=0,
+        le=10,
+        description="Multiple of the slope that the first step of a round takes; it falls to 0 as "
+        "the square root of the steps left",
+    )
     momentum: bool = Field(
         True, description="The faster method (FISTA); off: the plain one (ISTA)", title="FISTA"
     )
@@ -50,13 +57,7 @@ class ElasticNet(Attack):
         9, ge=1, le=30, description="Constants c tried: tenfold until one succeeds, then bisection"
     )
     initial_constant: float = Field(0.001, gt=0, le=1e6, description="First constant c")
-    confidence: float = Field(
-        0,
-        ge=0,
-        le=1000,
-        title="Confidence κ",
-        description="How far past the border the margin must be, in logits",
-    )
+    confidence: float = CONFIDENCE
     abort_early: bool = Field(
         False,
         description="Go on to the next constant when a fifth of the steps brought no progress: "

@@ -7,7 +7,11 @@ from torch import Tensor
 
 from medadv_desktop.attacks.attack import AttackResult
 from medadv_desktop.attacks.landscape import Point
-from medadv_desktop.attacks.minimal.constant_search import ConstantSearch, Stagnation
+from medadv_desktop.attacks.minimal.constant_search import (
+    ConstantSearch,
+    Stagnation,
+    through_all_rounds,
+)
 from medadv_desktop.attacks.minimal.ead import ElasticNet
 from medadv_desktop.attacks.minimal.margins import margin_at
 from medadv_desktop.attacks.minimal.nearest import Nearest, within_budget
@@ -107,13 +111,6 @@ def search(session: Session, attack: ElasticNet) -> AttackResult:
     clean = session.landscape.at(session.originals, session.rows)
     found = Nearest.before(clean)
     at_work = _Optimisation(session, attack, clean)
-    total = attack.steps * attack.constants
-    step = 0
-    while len(at_work.rows):
-        session.token.check()
-        step += 1
-        at_work.step(found)
-        session.report(step, total, found.adversarial, found.success)
-    session.progress(total, total, found.success)
+    through_all_rounds(session, at_work, found, attack.steps * attack.constants)
     lengths = l1_norms(found.adversarial - session.originals)
     return found.result(session, within_budget(lengths, attack.epsilon))

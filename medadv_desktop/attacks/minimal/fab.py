@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
-from medadv_desktop.attacks.bounded import GREY_SCALE, Norm
+from medadv_desktop.attacks.bounded import COUNTED_WITHIN, Norm
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
@@ -41,15 +41,7 @@ class FAB(Attack):
         description="What is kept small: the largest change of any pixel (linf), the Euclidean "
         "length of the change (l2), or the sum of all changes (l1)",
     )
-    epsilon: PixelFraction | None = Field(
-        None,
-        ge=0,
-        le=10_000,
-        title="Budget ε",
-        description="Count as success only what changes the image no further; nothing means any "
-        "change counts",
-        json_schema_extra={"unit": GREY_SCALE},
-    )
+    epsilon: PixelFraction | None = COUNTED_WITHIN
     steps: int = Field(100, ge=1, le=10_000, description="Steps of each search")
     restarts: int = Field(
         1,

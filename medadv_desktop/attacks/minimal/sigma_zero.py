@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from medadv_desktop.attacks.attack import Attack, AttackResult
+from medadv_desktop.attacks.bounded import GREY_SCALE
 
 if TYPE_CHECKING:
     from medadv_desktop.attacks.session import Session
@@ -31,10 +32,19 @@ class SigmaZero(Attack):
 
     steps: int = Field(300, ge=1, le=100_000, description="Gradient steps")
     step_size: float = Field(
-        1, gt=0, le=10, description="Of the first step, in grey scales; it falls on a cosine"
+        1,
+        gt=0,
+        le=10,
+        description="Of the first step, in the pixel that it moves most; it falls on a cosine",
+        json_schema_extra={"unit": GREY_SCALE},
     )
     sigma: float = Field(
-        0.001, gt=0, le=1, title="Smoothing σ", description="Of the count of changed pixels"
+        0.001,
+        gt=0,
+        le=1,
+        title="Smoothing σ",
+        description="Of the count of changed pixels: a change whose square is σ counts half",
+        json_schema_extra={"unit": f"{GREY_SCALE}, squared"},
     )
     threshold: float = Field(
         0.3,
@@ -42,6 +52,7 @@ class SigmaZero(Attack):
         le=1,
         title="First threshold τ",
         description="Changes of a pixel below it are undone",
+        json_schema_extra={"unit": GREY_SCALE},
     )
     threshold_step: float = Field(
         0.01, ge=0, le=1, description="By which share of the step size the threshold is adapted"

@@ -131,8 +131,8 @@ class SPSA(EstimatedAscent):
         0.01,
         gt=0,
         le=1,
-        title="Distance δ",
-        description="How far neighbours lie in every pixel",
+        title="Distance σ",
+        description="How far neighbours lie in every pixel; δ in the paper",
         json_schema_extra={"unit": GREY_SCALE},
     )
 

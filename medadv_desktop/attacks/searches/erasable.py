@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from medadv_desktop.attacks.attack import Attack, AttackResult, Precision
-from medadv_desktop.attacks.isolation import undisturbed
 from medadv_desktop.attacks.landscape import Landscape
 from medadv_desktop.attacks.objectives import HideFinding
 from medadv_desktop.attacks.verification import verified_ids, verified_labels
 from medadv_desktop.errors import AttackError
 from medadv_desktop.jobs import CancelToken, Emit, Event, Progress, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.models.isolation import undisturbed
 
 
 @dataclass(frozen=True, eq=False)

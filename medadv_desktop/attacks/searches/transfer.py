@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from medadv_desktop.attacks.attack import Attack, AttackResult, Precision
-from medadv_desktop.attacks.isolation import undisturbed
 from medadv_desktop.attacks.landscape import Landscape
 from medadv_desktop.attacks.objectives import Objective
 from medadv_desktop.attacks.verification import verified_ids, verified_labels
@@ -17,6 +16,7 @@ from medadv_desktop.errors import AttackError
 from medadv_desktop.jobs import CancelToken, Emit, Message, silent
 from medadv_desktop.models.card import ModelCard
 from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.models.isolation import undisturbed
 
 
 @dataclass(frozen=True, eq=False)

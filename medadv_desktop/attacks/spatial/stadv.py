@@ -50,7 +50,8 @@ class SpatialAttack(Attack):
         ge=0,
         le=1000,
         title="Confidence κ",
-        description="How far past the border the margin is pushed, in logits",
+        description="How far past the border the margin is pushed",
+        json_schema_extra={"unit": "logits"},
     )
     steps: int = Field(100, ge=1, le=10_000, description="Steps of Adam")
     step_size: float = Field(

@@ -10,7 +10,8 @@ from pydantic import Field
 from medadv_desktop.attacks.attack import Attack, AttackResult
 from medadv_desktop.attacks.bounded import GREY_SCALE
 from medadv_desktop.attacks.fitting import need_file
-from medadv_desktop.errors import AttackError
+from medadv_desktop.attacks.prepared import check_made_for, warn_of_transfer
+from medadv_desktop.attacks.universal.recipe import UNIVERSAL
 from medadv_desktop.settings import PixelFraction
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Universal(Attack):
     """x + δ, clamped to [0, 1].
 
-    δ is fitted beforehand (`universal_fit.fit`), against this model or another: then it is a
+    δ is fitted beforehand (`universal.fit`), against this model or another: then it is a
     transfer attack. It was fitted for one goal; what is judged is the objective.
     """
 
@@ -50,38 +51,24 @@ class Universal(Attack):
 
     def check_fit(self, model: Fittable, objective: Objective) -> None:
         super().check_fit(model, objective)
-        need_file(self.file, "file", "fitted perturbation", "Fit one, and choose it")
+        need_file(
+            self.file, "file", "fitted perturbation", f"{UNIVERSAL.source}, and choose its file"
+        )
 
     def check(self, model: DiagnosticModel, objective: Objective) -> None:
         from medadv_desktop.attacks.universal.file import load
 
         super().check(model, objective)
         fitted = load(Path(self.file))
-        shape = tuple(fitted.delta.shape)
-        if shape != model.card.input_shape:
-            made, takes = ("×".join(map(str, s)) for s in (shape, model.card.input_shape))
-            raise AttackError(
-                f"was fitted for images of {made}; {model.card.name} takes {takes}",
-                subject=self.file,
-                remedy="Fit one for this model",
-            )
-        if self.epsilon is not None and self.epsilon > fitted.recipe.epsilon:
-            raise AttackError(
-                f"the perturbation was fitted for a budget of {fitted.recipe.epsilon:.4g}",
-                subject="epsilon",
-                remedy="Choose at most that, or fit another",
-            )
+        shape, largest = tuple(fitted.delta.shape), fitted.recipe.epsilon
+        check_made_for(UNIVERSAL, self.file, shape, largest, model, self.epsilon)
 
     def search(self, session: Session) -> AttackResult:
         from medadv_desktop.attacks.norm_balls import NORM_BALLS
         from medadv_desktop.attacks.universal.file import load
 
         fitted = load(Path(self.file))
-        if fitted.origin.model_sha256 != session.model.card.sha256:
-            session.warn(
-                f"the perturbation was fitted against {fitted.origin.model}: on "
-                f"{session.model.card.name} this is a transfer attack"
-            )
+        warn_of_transfer(UNIVERSAL, fitted.origin, session)
         originals, most = session.originals, fitted.recipe.epsilon
         epsilon = most if self.epsilon is None else self.epsilon
         delta = fitted.delta.to(originals) * (epsilon / most)

@@ -13,27 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from medadv_desktop.attacks.gap.file import Origin
 from medadv_desktop.attacks.norm_balls import NORM_BALLS, l2_norms, linf_norms
-from medadv_desktop.attacks.universal.recipe import UniversalRecipe
-from medadv_desktop.errors import AttackError, SettingsError
+from medadv_desktop.attacks.prepared import EpochFigures, Origin, read_whole
+from medadv_desktop.attacks.universal.recipe import UNIVERSAL, UniversalRecipe
+from medadv_desktop.errors import SettingsError
 from medadv_desktop.files import replacing
 from medadv_desktop.settings import parse
-
-VERSION = 1
-_KEY = "medadv-universal"
-
-
-@dataclass(frozen=True)
-class FitFigures:
-    """Means over one epoch, while δ moved: loss, and share on which the goal was reached."""
-
-    loss: float
-    goal_rate: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +42,7 @@ class UniversalPerturbation:
     origin: Origin
     clean_rate: float
     goal_rate: float
-    epochs: tuple[FitFigures, ...]
+    epochs: tuple[EpochFigures, ...]
 
 
 def save(fitted: UniversalPerturbation, path: Path) -> None:
@@ -64,17 +52,17 @@ def save(fitted: UniversalPerturbation, path: Path) -> None:
         ExportError: the folder or file cannot be written.
     """
     head = {
-        "version": VERSION,
+        "version": UNIVERSAL.version,
         "recipe": fitted.recipe.model_dump(),
         "objective": fitted.objective,
         "origin": asdict(fitted.origin),
         "clean_rate": fitted.clean_rate,
         "goal_rate": fitted.goal_rate,
-        "epochs": [asdict(figures) for figures in fitted.epochs],
+        "epochs": UNIVERSAL.figures_out(fitted.epochs),
     }
     with replacing(path) as temporary:
         delta = fitted.delta.detach().cpu().contiguous()
-        save_file({"delta": delta}, temporary, metadata={_KEY: json.dumps(head)})
+        save_file({"delta": delta}, temporary, metadata={UNIVERSAL.key: json.dumps(head)})
 
 
 def load(path: Path) -> UniversalPerturbation:
@@ -83,47 +71,21 @@ def load(path: Path) -> UniversalPerturbation:
     Raises:
         AttackError: missing, no perturbation, of a newer version, or damaged.
     """
-    text, delta = _contents(path)
-    if not text:
-        raise AttackError(
-            "is no universal perturbation", subject=path, remedy="Choose one that was fitted here"
-        )
+    head, tensors = read_whole(path, UNIVERSAL)
     try:
-        head = json.loads(text)
-        version = int(head["version"])
-        if version > VERSION:
-            raise AttackError(
-                f"is of version {version}; this program reads up to {VERSION}",
-                subject=path,
-                remedy="Update the program",
-            )
         fitted = UniversalPerturbation(
-            delta=delta,
+            delta=tensors["delta"],
             recipe=parse(UniversalRecipe, head["recipe"]),
             objective=dict(head["objective"]),
             origin=Origin(**head["origin"]),
             clean_rate=float(head["clean_rate"]),
             goal_rate=float(head["goal_rate"]),
-            epochs=tuple(FitFigures(**figures) for figures in head["epochs"]),
+            epochs=UNIVERSAL.figures_in(head["epochs"]),
         )
         _check_delta(fitted)
     except (KeyError, TypeError, ValueError, SettingsError) as error:
-        raise AttackError(
-            f"is a damaged perturbation ({str(error).splitlines()[0]})",
-            subject=path,
-            remedy="Copy it again, or fit it anew",
-        ) from None
+        raise UNIVERSAL.damaged(path, error) from None
     return fitted
-
-
-def _contents(path: Path) -> tuple[str, Tensor]:
-    try:
-        with safe_open(path, framework="pt") as stream:
-            text = (stream.metadata() or {}).get(_KEY, "")
-            return text, stream.get_tensor("delta") if text else Tensor()
-    except (OSError, SafetensorError) as error:
-        reason = "does not exist" if not path.exists() else f"cannot be read ({error})"
-        raise AttackError(reason, subject=path, remedy="Choose a fitted perturbation") from None
 
 
 def _check_delta(fitted: UniversalPerturbation) -> None:

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from medadv_desktop.attacks.attack import AttackPreview
 from medadv_desktop.attacks.fitting import need_gradients
-from medadv_desktop.attacks.gap.file import Origin
-from medadv_desktop.attacks.isolation import undisturbed
 from medadv_desktop.attacks.landscape import Landscape, Point
 from medadv_desktop.attacks.norm_balls import NORM_BALLS, NormBall
 from medadv_desktop.attacks.objectives import Objective
-from medadv_desktop.attacks.universal.file import FitFigures, UniversalPerturbation
+from medadv_desktop.attacks.prepared import EpochFigures, Origin, PreparationPreview, as_pixels
+from medadv_desktop.attacks.universal.file import UniversalPerturbation
 from medadv_desktop.attacks.universal.recipe import UniversalRecipe
 from medadv_desktop.attacks.verification import verified_labels
 from medadv_desktop.errors import AttackError
 from medadv_desktop.jobs import CancelToken, Emit, Partial, Progress, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.models.isolation import undisturbed
 
 LabelledBatches = Callable[[int], Iterable[tuple[Tensor, Tensor]]]
 """From an epoch, counted from 0, to its batches: images N×C×H×W in [0, 1] and labels, as
@@ -57,8 +56,9 @@ def fit(
     objective.check(model.card)
     parameter = next(model.parameters())
     with undisturbed(model, parameter.device, 0, token):
-        work = _Fit(model, objective, recipe, token, emit)
-        figures = tuple(work.epoch(epoch, batches(epoch)) for epoch in range(recipe.epochs))
+        work = _Fit(model, objective, recipe, origin.samples, token, emit)
+        for epoch in range(recipe.epochs):
+            work.epoch(epoch, batches(epoch))
         clean_rate, goal_rate = work.judged(batches(recipe.epochs))
     emit(Progress(recipe.epochs, recipe.epochs, f"goal reached on {goal_rate:.1%}"))
     return UniversalPerturbation(
@@ -68,7 +68,7 @@ def fit(
         origin=origin,
         clean_rate=clean_rate,
         goal_rate=goal_rate,
-        epochs=figures,
+        epochs=tuple(work.history),
     )
 
 
@@ -85,26 +85,29 @@ class _Tally:
 
 
 class _Fit:
-    """δ while it is fitted; `delta` is 1×C×H×W, beside the model."""
+    """δ while it is fitted; `delta` is 1×C×H×W, beside the model; `history` of the epochs done."""
 
     def __init__(
         self,
         model: DiagnosticModel,
         objective: Objective,
         recipe: UniversalRecipe,
+        samples: int,
         token: CancelToken,
         emit: Emit,
     ) -> None:
         self.model, self.objective, self.recipe = model, objective, recipe
+        self.samples = samples
+        self.history: list[EpochFigures] = []
+        self.shown: Tensor | None = None
         self.token, self.emit = token, emit
         self.ball: NormBall = NORM_BALLS[recipe.norm](recipe.epsilon)
         parameter = next(model.parameters())
         self.delta = torch.zeros(
             (1, *model.card.input_shape), dtype=parameter.dtype, device=parameter.device
         )
-        self._seen = 0
 
-    def epoch(self, epoch: int, batches: Iterable[tuple[Tensor, Tensor]]) -> FitFigures:
+    def epoch(self, epoch: int, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
         """One pass with a step after each batch."""
         tally = _Tally()
         for given, labels in batches:
@@ -114,9 +117,9 @@ class _Fit:
             point = landscape.at((images + self.delta).clamp(0, 1), rows, climbing=True)
             self.delta = self._stepped(landscape, point, rows)
             tally.add(point)
-            self._tell(epoch, tally, point)
+            self._tell(epoch, tally, float(point.loss.mean()), images)
         self._need_images(tally, epoch)
-        return FitFigures(tally.loss / tally.images, tally.reached / tally.images)
+        self.history.append(EpochFigures(tally.loss / tally.images, tally.reached / tally.images))
 
     def judged(self, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
         """Share of the images on which the goal is reached, without δ and with it."""
@@ -146,16 +149,26 @@ class _Fit:
         moved = self.delta + self.recipe.effective_step_size * self.ball.direction(gradient)
         return self.ball.bounded(moved)
 
-    def _tell(self, epoch: int, tally: _Tally, point: Point) -> None:
-        if epoch == 0:
-            self._seen = tally.images
+    def _tell(self, epoch: int, tally: _Tally, loss: float, images: Tensor) -> None:
         if self.emit is silent:
             return
-        done = epoch + (tally.images / self._seen if epoch else 0)
+        if self.shown is None:
+            self.shown = images[:1].clone()
+        adversarial = self.ball.project(self.shown + self.delta, self.shown)
+        preview = PreparationPreview(
+            epoch=epoch + 1,
+            epochs=self.recipe.epochs,
+            loss=loss,
+            rate=tally.reached / tally.images,
+            original=as_pixels(self.shown),
+            adversarial=as_pixels(adversarial),
+            history=tuple(self.history),
+            seen=tally.images,
+            samples=self.samples,
+        )
         standing = f"epoch {epoch + 1}: goal reached on {tally.reached} of {tally.images}"
-        self.emit(Progress(min(done, epoch + 1), self.recipe.epochs, standing))
-        first = point.images[0].detach().to("cpu", torch.float32, copy=True).contiguous()
-        self.emit(Partial(AttackPreview(epoch, self.recipe.epochs, first.numpy())))
+        self.emit(Progress(preview.epochs_done, preview.epochs, standing))
+        self.emit(Partial(preview))
 
     @staticmethod
     def _need_images(tally: _Tally, epoch: int) -> None:

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
-from medadv_desktop.attacks.bounded import GREY_SCALE
+from medadv_desktop.attacks.bounded import GREY_SCALE, within_grey_scale
+from medadv_desktop.attacks.prepared import FileKind
 from medadv_desktop.settings import PixelFraction, Settings
+
+UNIVERSAL = FileKind(
+    key="medadv-universal",
+    version=1,
+    title="universal perturbation",
+    noun="perturbation",
+    verb="fit",
+    made="fitted",
+    source="Fit one by medadv universal fit",
+    rate="goal_rate",
+)
 
 
 class UniversalRecipe(Settings):
-    """Norm, budget and steps of a fit."""
+    """Norm, budget, steps and order of a fit."""
 
     norm: Literal["linf", "l2"] = Field("linf", description="What ε bounds")
     epsilon: PixelFraction = Field(
@@ -38,13 +50,10 @@ class UniversalRecipe(Settings):
         description="An image whose loss has come so far no longer steers; nothing means every one "
         "does",
     )
+    batch_size: int = Field(16, ge=1, le=4096, description="Images per step")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Of the order of the images")
 
-    @field_validator("epsilon")
-    @classmethod
-    def _within_the_grey_scale(cls, epsilon: float, info: ValidationInfo) -> float:
-        if info.data.get("norm") == "linf" and epsilon > 1:
-            raise ValueError("with norm linf it is at most 1, for pixels lie between 0 and 1")
-        return epsilon
+    _within = field_validator("epsilon")(within_grey_scale)
 
     @property
     def effective_step_size(self) -> float:

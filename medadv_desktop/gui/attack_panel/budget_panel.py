@@ -16,13 +16,12 @@ from PySide6.QtWidgets import (
 )
 
 from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetTry
-from medadv_desktop.errors import SettingsError
 from medadv_desktop.gui.attack_panel.budget_scale import BudgetScale
 from medadv_desktop.gui.attack_panel.wording import translated
 from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.editors import SPOKEN
 from medadv_desktop.gui.forms import SettingsForm
-from medadv_desktop.gui.state.budgets import HALVINGS, HIGHEST, BudgetSearch
+from medadv_desktop.gui.state.budgets import HIGHEST, BudgetSearch
 from medadv_desktop.gui.theme import MEDIUM, SMALL, font
 from medadv_desktop.gui.viewers.wording import (
     amount_255,
@@ -34,7 +33,7 @@ from medadv_desktop.settings import PixelFraction, Settings
 
 
 class SearchRange(Settings):
-    """How far a search goes."""
+    """How far a search goes, and how finely."""
 
     highest: PixelFraction = Field(
         HIGHEST["linf"],
@@ -42,6 +41,13 @@ class SearchRange(Settings):
         le=10_000,
         title="Search up to ε",
         description="The largest budget that is tried, in the norm of the attack",
+    )
+    halvings: int = Field(
+        6,
+        ge=1,
+        le=12,
+        description="Each makes the grid twice as fine and costs an attack more; 6 are 64 steps: a "
+        "quarter of a grey level of 255 up to 16/255",
     )
 
 
@@ -107,7 +113,7 @@ class BudgetPanel(QWidget):
         search, outcome = self.search, self.search.outcome
         if search.norm != self._norm and search.norm in HIGHEST:
             self._norm = search.norm
-            self.range.set_value(SearchRange(highest=HIGHEST[search.norm]))
+            self.range.set_values({"highest": HIGHEST[search.norm]})
         reason = search.why_not()
         self.go.setText(self.tr("Cancel") if search.running else self.tr("Find the smallest"))
         self.go.setEnabled(search.running or (not reason and self.range.is_valid()))
@@ -115,7 +121,7 @@ class BudgetPanel(QWidget):
         self.range.setEnabled(not search.running)
         self.progress.setVisible(search.running)
         if not search.running:
-            self.progress.setRange(0, HALVINGS + 1)
+            self.progress.setRange(0, 1)
             self.progress.setValue(0)
         self.state.setText(self._state(reason) if outcome is None else "")
         self.made_by.setText(self._made_by(outcome) if outcome is not None else "")
@@ -131,10 +137,17 @@ class BudgetPanel(QWidget):
         self._show_there()
 
     def _state(self, reason: str) -> str:
-        return reason or self.tr(
+        if reason or not self.range.is_valid():
+            return reason
+        return self.tr(
             "Tries up to {0} budgets, each as an attack of its own, for the smallest at which {1} "
             "reaches its goal on this image"
-        ).format(HALVINGS + 1, translated(self._case.attack.title))
+        ).format(self._wanted().halvings + 1, translated(self._case.attack.title))
+
+    def _wanted(self) -> SearchRange:
+        wanted = self.range.value()
+        assert isinstance(wanted, SearchRange)
+        return wanted
 
     def _made_by(self, outcome: BudgetSearchOutcome) -> str:
         request, case = outcome.request, self._case
@@ -195,16 +208,16 @@ class BudgetPanel(QWidget):
         self.progress.setRange(0, max(round(total), 1))
         self.progress.setValue(round(done))
 
+    def begin(self) -> None:
+        """Search, with the range that is set; nothing where that, or something else, forbids it."""
+        if self.range.is_valid():
+            self.search.start(self._wanted().highest, self._wanted().halvings)
+
     def _search_or_cancel(self) -> None:
         if self.search.running:
             self.search.cancel()
-            return
-        try:
-            wanted = self.range.value()
-        except SettingsError:
-            return
-        assert isinstance(wanted, SearchRange)
-        self.search.start(wanted.highest)
+        else:
+            self.begin()
 
 
 def _line(*parts: QWidget) -> QHBoxLayout:

@@ -7,18 +7,17 @@ from PySide6.QtGui import QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from medadv_desktop.attacks.fitting import ModelFacts
-from medadv_desktop.attacks.objectives import INDEX_FIELDS, OBJECTIVES, Objective
+from medadv_desktop.attacks.objectives import Objective
 from medadv_desktop.attacks.threat import KNOWLEDGE, NORMS, Threat
 from medadv_desktop.gui.attack_panel.choosers import let_grow, rows
+from medadv_desktop.gui.attack_panel.goal_form import GoalForm
 from medadv_desktop.gui.attack_panel.wording import (
     knowledge_sentence,
     knowledge_title,
     norm_title,
-    translated,
 )
 from medadv_desktop.gui.forms import SettingsForm
 from medadv_desktop.gui.theme import SMALL
-from medadv_desktop.models.card import ModelCard
 
 
 class ThreatForm(QWidget):
@@ -34,7 +33,6 @@ class ThreatForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._card: ModelCard | None = None
         self._budget: QWidget | None = None
         self.knowledge = QComboBox()
         self.knowledge.setAccessibleName(self.tr("What the attacker knows"))
@@ -44,10 +42,7 @@ class ThreatForm(QWidget):
         self.sentence = QLabel()
         self.sentence.setWordWrap(True)
         self.sentence.setProperty("role", "muted")
-        self.objective = QComboBox()
-        self.objective.setAccessibleName(self.tr("Goal"))
-        self.objective.setToolTip(self.tr("What the attack wants the model to say"))
-        self.goal: SettingsForm | None = None
+        self.wants = GoalForm()
         self.norm = QComboBox()
         self.norm.setAccessibleName(self.tr("Norm"))
         self.norm.setToolTip(
@@ -55,22 +50,21 @@ class ThreatForm(QWidget):
         )
         for norm in (*NORMS, ""):
             self.norm.addItem(norm_title(norm), norm)
-        for box in (self.knowledge, self.objective, self.norm):
+        for box in (self.knowledge, self.norm):
             let_grow(box)
-        self._goal_place, self._budget_place = _place(), _place()
+        self._budget_place = _place()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SMALL + 2)
         # One form for each chooser: a form layout misjudges the height of wrapped text in it.
         column.addLayout(_one_row(self.tr("&Knows"), self.knowledge))
         column.addWidget(self.sentence)
-        column.addLayout(_one_row(self.tr("&Wants"), self.objective))
-        column.addWidget(self._goal_place)
+        column.addWidget(self.wants)
         column.addLayout(_one_row(self.tr("&Norm"), self.norm))
         column.addWidget(self._budget_place)
         self.knowledge.activated.connect(self._threat_edited)
         self.norm.activated.connect(self._threat_edited)
-        self.objective.activated.connect(self._objective_chosen)
+        self.wants.changed.connect(self.goal_changed)
         self._say()
 
     @property
@@ -98,30 +92,21 @@ class ThreatForm(QWidget):
             if blind and model is not None
             else ""
         )
-        card = model.card if model is not None else None
-        if card == self._card and self.objective.count():
-            return
-        self._card = card
-        self.objective.clear()
-        for name, kind in OBJECTIVES.items():
-            if card is None or card.task in kind.tasks:
-                self.objective.addItem(translated(kind.title), name)
-        if self.goal is not None:
-            self._make_goal(self.goal_name)
+        self.wants.show_card(model.card if model is not None else None)
 
     @property
-    def goal_name(self) -> str:
-        """The name of the objective in the registry."""
-        return str(self.objective.currentData() or "untargeted")
+    def objective(self) -> QComboBox:
+        """What chooses the goal."""
+        return self.wants.chooser
+
+    @property
+    def goal(self) -> SettingsForm | None:
+        """The fields of the goal, None where it has none."""
+        return self.wants.form
 
     def show_objective(self, objective: Objective) -> None:
         """Show an objective. No signal is emitted."""
-        if self.objective.currentData() != objective.name or self._goal_kind != objective.name:
-            self._make_goal(objective.name)
-        if self.goal is not None and not self.goal.holds(objective):
-            self.goal.blockSignals(True)
-            self.goal.set_value(objective)
-            self.goal.blockSignals(False)
+        self.wants.show_objective(objective)
 
     def value(self) -> Objective:
         """The objective that stands in the form.
@@ -129,11 +114,7 @@ class ThreatForm(QWidget):
         Raises:
             SettingsError: names the first field whose value is refused.
         """
-        if self.goal is None:
-            return OBJECTIVES[self.goal_name]()
-        objective = self.goal.value()
-        assert isinstance(objective, Objective)
-        return objective
+        return self.wants.value()
 
     def take_budget(self, row: QWidget | None) -> None:
         """Give the row that edits the budget a place here, instead of the one before."""
@@ -144,29 +125,6 @@ class ThreatForm(QWidget):
         if row is not None:
             self._budget_place.layout().addWidget(row)
         self._budget_place.setVisible(row is not None)
-
-    _goal_kind = ""
-
-    def _make_goal(self, name: str) -> None:
-        self.objective.setCurrentIndex(self.objective.findData(name))
-        self._goal_kind = name
-        if self.goal is not None:
-            self.goal.hide()
-            self.goal.deleteLater()
-            self.goal = None
-        kind = OBJECTIVES[name]
-        self._goal_place.setVisible(bool(kind.model_fields))
-        if not kind.model_fields:
-            return
-        names = self._card.classes if self._card else ()
-        indexed = dict.fromkeys(INDEX_FIELDS, names)
-        self.goal = SettingsForm(kind, indexed, explained=True, folded=("loss_kind",))
-        self.goal.changed.connect(self.goal_changed)
-        self._goal_place.layout().addWidget(self.goal)
-
-    def _objective_chosen(self) -> None:
-        self._make_goal(self.objective.currentData())
-        self.goal_changed.emit()
 
     def _threat_edited(self) -> None:
         self._say()

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 HIGHEST = {"linf": 16 / 255, "l2": 8.0, "l1": 1020.0}
 """How far a search goes at first, by norm: four times the customary budget."""
 
-HALVINGS = 6
-"""The grid has 64 steps: a quarter of a grey level of 255 in linf."""
-
 
 class BudgetSearch(QObject):
     """Asks for the smallest budget, and keeps the answer while frame and model stay.
@@ -76,8 +73,10 @@ class BudgetSearch(QObject):
             return self.tr("The search is running")
         return self._controller.why_not_attack()
 
-    def start(self, highest: float) -> None:
-        """Search from nothing to `highest`, with attack, goal and labels as they are set."""
+    def start(self, highest: float, halvings: int) -> None:
+        """Search a grid of 2^halvings steps from nothing to `highest`, with attack, goal and labels
+        as they are set.
+        """
         case, frame, attack = self._case, self._case.frame, self._case.attack
         if self.why_not() or frame is None or not isinstance(attack, BudgetedAttack):
             return
@@ -88,7 +87,7 @@ class BudgetSearch(QObject):
             objective=case.objective,
             labels=case.labels,
             highest=highest,
-            halvings=HALVINGS,
+            halvings=halvings,
             seed=case.seed,
         )
         title = self.tr("Smallest budget of {attack} on {file}").format(

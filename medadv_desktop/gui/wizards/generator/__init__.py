@@ -1,4 +1,4 @@
-"""The dialog that trains a perturbation generator, and the training that outlives it.
+"""The dialog that prepares a perturbation, and the training that outlives it.
 
 Both are made when they are wanted; until then only this is read.
 """

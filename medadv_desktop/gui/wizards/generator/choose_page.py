@@ -1,7 +1,8 @@
-"""The first step: which model, which images, and where the generator goes."""
+"""The first step: what is prepared, against which model, on which images, and where it goes."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -11,10 +12,12 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
+    QRadioButton,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
@@ -30,6 +33,7 @@ from medadv_desktop.gui.labelled.bars import counted, figure
 from medadv_desktop.gui.state.dataset_library import DatasetEntry
 from medadv_desktop.gui.theme import LARGE, MEDIUM, SMALL, font
 from medadv_desktop.gui.wizards.generator.draft import GeneratorDraft
+from medadv_desktop.gui.wizards.generator.kinds import KINDS, Kind
 from medadv_desktop.gui.wizards.generator.wording import tr
 from medadv_desktop.gui.wizards.model_import.blocks import note
 from medadv_desktop.gui.wizards.model_import.choose_page import sentences
@@ -45,14 +49,15 @@ class ChoosePage(StepPage):
 
     def __init__(self, bench: Workbench, draft: GeneratorDraft) -> None:
         super().__init__()
-        self.title = tr("Model and images")
-        self.heading = tr("Train a perturbation generator")
+        self.title = tr("What and on what")
+        self.heading = tr("Prepare a perturbation")
         self.explanation = tr(
-            "A network learns to perturb images so that the model decides otherwise. Afterwards "
-            "it perturbs any image at once, without gradients. The model is left as it is."
+            "What is prepared here perturbs any image at once and without gradients afterwards. "
+            "The model is left as it is."
         )
         self._bench, self._draft = bench, draft
         self._datasets = bench.controller.librarian.library
+        self.kinds = {kind: QRadioButton(tr(spec.title)) for kind, spec in KINDS.items()}
         self.model = ModelChooser(
             bench, tr("Choose a model…"), tr("Model"), tr("The model that is to be deceived")
         )
@@ -60,13 +65,13 @@ class ChoosePage(StepPage):
         self.model_trouble = Callout(bench.theme)
         self.data = QComboBox()
         self.data.setAccessibleName(tr("Data set"))
-        self.data.setToolTip(tr("The images to train on; their labels are not looked at"))
+        self.data.setToolTip(tr("The images to work on; generators do not look at their labels"))
         let_grow(self.data)
         self.folder_button = QPushButton(tr("Choose &folder…"))
         self.file_button = QPushButton(tr("Choose &table…"))
         self.split = QComboBox()
         self.split.setAccessibleName(tr("Split"))
-        self.split.setToolTip(tr("Train on one split, and judge on another later"))
+        self.split.setToolTip(tr("Prepare on one split, and judge on another later"))
         let_grow(self.split)
         self.count = QSpinBox()
         self.count.setRange(0, _MOST)
@@ -79,7 +84,7 @@ class ChoosePage(StepPage):
         self.data_note = _beside()
         self.data_trouble = Callout(bench.theme)
         self.path = QLineEdit()
-        self.path.setAccessibleName(tr("File of the generator"))
+        self.path.setAccessibleName(tr("File to write"))
         self.path.setToolTip(tr("A new file, or an unfinished generator to go on with"))
         self.path_button = QPushButton(tr("&Choose…"))
         self.path_note = _beside()
@@ -93,6 +98,7 @@ class ChoosePage(StepPage):
     def entered(self) -> None:
         """Begin with the model and the data set at hand, where nothing was chosen yet."""
         draft = self._draft
+        self.kinds[draft.kind].setFocus()
         if not draft.model and self._bench.case.model:
             draft.set_model(self._bench.case.model)
         if draft.source is None and (entry := self._datasets.current) is not None:
@@ -110,7 +116,7 @@ class ChoosePage(StepPage):
             return tr("Choose images first")
         if draft.images is None:
             return tr("These images cannot be used")
-        return "" if draft.path is not None else tr("Choose a file for the generator")
+        return "" if draft.path is not None else tr("Choose a file to write")
 
     def busy(self) -> str:
         if self._draft.opening.busy:
@@ -130,6 +136,9 @@ class ChoosePage(StepPage):
         if paths := _local(event):
             event.acceptProposedAction()
             self._draft.set_source(paths[0])
+
+    def _kind_chosen(self, kind: Kind, _checked: bool = True) -> None:
+        self._draft.set_kind(kind)
 
     def _data_chosen(self) -> None:
         chosen = self.data.currentData()
@@ -175,12 +184,12 @@ class ChoosePage(StepPage):
     def _ask_for_path(self) -> None:
         """A file that exists may be chosen: whether it is replaced is asked with the recipe."""
         path = self._draft.path
-        dialog = QFileDialog(self, tr("File of the generator"), str(path.parent) if path else "")
+        dialog = QFileDialog(self, tr("File to write"), str(path.parent) if path else "")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setFileMode(QFileDialog.FileMode.AnyFile)
         dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)
-        dialog.setNameFilters([tr("Generators (*.safetensors)")])
+        dialog.setNameFilters([tr("Prepared perturbations (*.safetensors)")])
         dialog.setDefaultSuffix("safetensors")
         if path is not None:
             dialog.selectFile(path.name)
@@ -190,6 +199,7 @@ class ChoosePage(StepPage):
     # ------------------------------------------------------------------ from the draft
 
     def _show(self) -> None:
+        self.kinds[self._draft.kind].setChecked(True)
         self._show_model()
         self._show_data()
         self._show_images()
@@ -208,7 +218,7 @@ class ChoosePage(StepPage):
         text = remedy = ""
         if card is not None and not draft.has_gradients:
             text = tr("{0} gives scores but no gradients to learn from.").format(card.name)
-            remedy = tr("Train against another model, and try the generator on this one.")
+            remedy = tr("Prepare it against another model, and try it on this one.")
         self.model_trouble.say("error", text, remedy)
 
     def _show_data(self) -> None:
@@ -247,7 +257,11 @@ class ChoosePage(StepPage):
             widget.blockSignals(False)
         if images is not None:
             whole = figure(len(images.whole))
-            text = tr("{0} of {1} images are trained on; their labels are not looked at")
+            text = (
+                tr("{0} of {1} images are fitted on, by their labels")
+                if draft.spec.fitted
+                else tr("{0} of {1} images are trained on; their labels are not looked at")
+            )
             self.data_note.setText(text.format(figure(len(images.chosen)), whole))
         else:
             self.data_note.setText("")
@@ -271,6 +285,8 @@ class ChoosePage(StepPage):
 
     def _connect(self) -> None:
         draft = self._draft
+        for kind, button in self.kinds.items():
+            button.clicked.connect(functools.partial(self._kind_chosen, kind))
         self.model.chosen.connect(draft.set_model)
         self.data.activated.connect(self._data_chosen)
         self.folder_button.clicked.connect(self._ask_for_folder)
@@ -296,6 +312,9 @@ class ChoosePage(StepPage):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, SMALL, 0)
         column.setSpacing(MEDIUM)
+        column.addWidget(_heading(tr("What")))
+        column.addLayout(self._kind_rows())
+        column.addSpacing(SMALL)
         column.addWidget(_heading(tr("Model")))
         form = _form()
         form.addRow(_buddied(tr("&Model"), self.model), self.model)
@@ -315,7 +334,7 @@ class ChoosePage(StepPage):
         column.addLayout(form)
         column.addWidget(self.data_trouble)
         column.addSpacing(SMALL)
-        column.addWidget(_heading(tr("Generator")))
+        column.addWidget(_heading(tr("File")))
         form = _form()
         form.addRow(_buddied(tr("&Goes to"), self.path), _line(self.path, self.path_button))
         form.addRow("", self.path_note)
@@ -330,6 +349,20 @@ class ChoosePage(StepPage):
         page = QVBoxLayout(self)
         page.setContentsMargins(LARGE + SMALL, SMALL, LARGE, MEDIUM)
         page.addWidget(scroll)
+
+    def _kind_rows(self) -> QGridLayout:
+        """Each kind with its sentence beside it."""
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(LARGE)
+        grid.setVerticalSpacing(SMALL + 2)
+        grid.setColumnStretch(1, 1)
+        for row, (kind, button) in enumerate(self.kinds.items()):
+            sentence = note("muted")
+            sentence.setText(tr(KINDS[kind].sentence))
+            button.setAccessibleDescription(tr(KINDS[kind].sentence))
+            grid.addWidget(button, row, 0)
+            grid.addWidget(sentence, row, 1)
+        return grid
 
 
 def _heading(text: str) -> QLabel:

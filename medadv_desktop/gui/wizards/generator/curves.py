@@ -42,6 +42,12 @@ class EpochCurve(QWidget):
         self.setAccessibleName(title)
         theme.changed.connect(self.update)
 
+    def set_title(self, title: str) -> None:
+        if title != self._title:
+            self._title = title
+            self.setAccessibleName(title)
+            self.update()
+
     def show_values(self, values: Sequence[float], running: float | None, epochs: int) -> None:
         """Show the figures of the epochs done, and of the one that runs."""
         shown = (tuple(values), running, max(epochs, 1))

@@ -19,7 +19,7 @@ class GeneratorDialog(StepDialog):
     """Shows the one training of a window; closing it leaves that as it is.
 
     Signals:
-        use_wanted: the generator was put into the attack panel.
+        use_wanted: what came of it was put into the attack panel.
 
     Attributes:
         choose_page, recipe_page, training_page, result_page: the steps.
@@ -30,7 +30,7 @@ class GeneratorDialog(StepDialog):
     def __init__(
         self, bench: Workbench, trainer: GeneratorTrainer, parent: QWidget | None = None
     ) -> None:
-        super().__init__(bench.theme, tr("Train a perturbation generator"), parent)
+        super().__init__(bench.theme, tr("Prepare a perturbation"), parent)
         self.setObjectName("generator-training")
         self._trainer = trainer
         self.choose_page = ChoosePage(bench, trainer.draft)
@@ -58,7 +58,7 @@ class GeneratorDialog(StepDialog):
             self.back.setEnabled(False)
         begun = self._trainer.stage is not Stage.IDLE
         self.cancel.setText(tr("Close") if begun else tr("Cancel"))
-        self.cancel.setToolTip(tr("The training goes on in the background") if running else "")
+        self.cancel.setToolTip(tr("It goes on in the background") if running else "")
         self.cancel.setVisible(not last)
 
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""What the dialog has been told: model, images, file, recipe. It outlives the dialog."""
+"""What the dialog has been told: kind, model, images, file, recipe. It outlives the dialog."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from medadv_desktop.attacks.gap.recipe import GapRecipe
-from medadv_desktop.audit.generators import TrainGeneratorRequest
-from medadv_desktop.errors import SettingsError
+from medadv_desktop.attacks.objectives import Objective, Untargeted
+from medadv_desktop.attacks.universal.recipe import UniversalRecipe
+from medadv_desktop.audit.generators import FitUniversalRequest, TrainGeneratorRequest
+from medadv_desktop.audit.matching import match_classes
+from medadv_desktop.errors import DatasetError, MedAdvError, SettingsError
 from medadv_desktop.gui.background import Urgency
 from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.running import Failure
+from medadv_desktop.gui.wizards.generator.kinds import KINDS, Kind, KindSpec, Recipe
 from medadv_desktop.gui.wizards.generator.work import (
     SUFFIX,
     Images,
     Lying,
     Source,
     free_place,
-    generators_folder,
     lying_at,
     open_images,
+    prepared_folder,
 )
 from medadv_desktop.gui.wizards.task import BackgroundTask
 from medadv_desktop.models.card import ModelCard
@@ -30,7 +33,7 @@ from medadv_desktop.settings import parse
 
 
 class GeneratorDraft(QObject):
-    """Everything a training needs, as far as it is known.
+    """Everything a training or fit needs, as far as it is known.
 
     Signals:
         changed: something of it.
@@ -38,6 +41,7 @@ class GeneratorDraft(QObject):
         file_changed: `path` or what lies there.
 
     Attributes:
+        kind: what is prepared.
         model: what the model is chosen by, "" for none.
         source: where the images come from.
         split: the only split that is used, "" for all.
@@ -45,7 +49,9 @@ class GeneratorDraft(QObject):
         images: what `source` comes to, None while it is opened or where it cannot be.
         failure: why it cannot be.
         lying: what lies at the path, None while nobody knows.
-        values: of the recipe, as they stand in the form.
+        objective: of a fit; the goal of a generator stands in its recipe.
+        match_order: of a fit: the user says that the set's classes stand in the model's order.
+        mismatch: why labels and model of a fit do not go together, None where they do.
     """
 
     changed = Signal()
@@ -65,7 +71,11 @@ class GeneratorDraft(QObject):
         self.failure: Failure | None = None
         self._chosen: Path | None = None
         self.lying: Lying | None = None
-        self.values: Mapping[str, object] = GapRecipe().model_dump()
+        self.kind = Kind.EACH
+        self._values: dict[type[Recipe], Mapping[str, object]] = {}
+        self.objective: Objective = Untargeted()
+        self.match_order = False
+        self.mismatch: MedAdvError | None = None
         background = bench.controller.background
         self.opening = BackgroundTask(background, self)
         self.opening.finished.connect(self._take_images)
@@ -75,6 +85,7 @@ class GeneratorDraft(QObject):
         self.looking.finished.connect(self._take_lying)
         self.looking.failed.connect(self._not_looked)
         self.looking.busy_changed.connect(self.changed)
+        self.images_changed.connect(self._match)
         for changed in (self.images_changed, self.file_changed):
             changed.connect(self.changed)
 
@@ -95,15 +106,27 @@ class GeneratorDraft(QObject):
         return entry is None or self._library.white_box(entry) is not False
 
     @property
+    def spec(self) -> KindSpec:
+        """The kind, in words and fields."""
+        return KINDS[self.kind]
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """Of the recipe, as they stand in the form."""
+        recipe = self.spec.recipe
+        given = self._values.get(recipe) or recipe().model_dump()
+        return {**given, **self.spec.fixed}
+
+    @property
     def path(self) -> Path | None:
         """Where the generator goes; None while nobody knows."""
         return self._chosen or (self.lying.path if self.lying is not None else None)
 
     @property
-    def recipe(self) -> GapRecipe | None:
+    def recipe(self) -> Recipe | None:
         """The recipe, None where a value is refused."""
         try:
-            return parse(GapRecipe, self.values)
+            return parse(self.spec.recipe, self.values)
         except SettingsError:
             return None
 
@@ -115,24 +138,50 @@ class GeneratorDraft(QObject):
             return False
         return lying.head.recipe == self.recipe and lying.head.origin.model == card.id
 
-    def request(self, resume: bool) -> TrainGeneratorRequest | None:
+    def request(self, resume: bool) -> TrainGeneratorRequest | FitUniversalRequest | None:
         """What is asked of the engine; None where something is missing."""
         recipe, path = self.recipe, self.path
         if not self.model or self.images is None or recipe is None or path is None:
             return None
+        if isinstance(recipe, UniversalRecipe):
+            data, goal, order = self.images.chosen, self.objective, self.match_order
+            return FitUniversalRequest(self.model, data, path, recipe, goal, order)
         return TrainGeneratorRequest(self.model, self.images.chosen, path, recipe, resume)
 
     # ------------------------------------------------------------------ being told
 
-    def set_model(self, model: str) -> None:
-        if model != self.model:
-            self.model = model
+    def set_kind(self, kind: Kind) -> None:
+        if kind != self.kind:
+            self.kind = kind
+            self._match()
             self.changed.emit()
             self.look()
 
+    def set_model(self, model: str) -> None:
+        if model != self.model:
+            self.model, self.match_order = model, False
+            card = self.card
+            if card is not None and card.task not in self.objective.tasks:
+                self.objective = Untargeted()
+            self._match()
+            self.changed.emit()
+            self.look()
+
+    def set_objective(self, objective: Objective) -> None:
+        if objective != self.objective:
+            self.objective = objective
+            self.changed.emit()
+
+    def set_match_order(self, match_order: bool) -> None:
+        """Say that the data set's classes stand in the model's order."""
+        if match_order != self.match_order:
+            self.match_order = match_order
+            self._match()
+            self.changed.emit()
+
     def set_source(self, source: Source | None) -> None:
         """Open a data set; its split and number are chosen anew."""
-        self.source, self.split, self.count = source, "", None
+        self.source, self.split, self.count, self.match_order = source, "", None, False
         self._open()
         self.look()
 
@@ -151,7 +200,7 @@ class GeneratorDraft(QObject):
 
     def set_values(self, values: Mapping[str, object]) -> None:
         if dict(values) != dict(self.values):
-            self.values = dict(values)
+            self._values[self.spec.recipe] = dict(values)
             self.changed.emit()
 
     # ------------------------------------------------------------------ off the GUI thread
@@ -159,9 +208,10 @@ class GeneratorDraft(QObject):
     def look(self) -> None:
         """See what lies where the generator goes."""
         chosen, words = self._chosen, self._words()
+        folder = prepared_folder(self.spec.folder)
         self.lying = None
         self.looking.run(
-            lambda *_: lying_at(chosen) if chosen else free_place(generators_folder(), words),
+            lambda *_: lying_at(chosen) if chosen else free_place(folder, words),
             Urgency.FRAME,
         )
         self.file_changed.emit()
@@ -177,6 +227,16 @@ class GeneratorDraft(QObject):
                 Urgency.FRAME,
             )
         self.images_changed.emit()
+
+    def _match(self) -> None:
+        """Whether the labels mean something to the model; generators do not look at them."""
+        card, images, self.mismatch = self.card, self.images, None
+        if not self.spec.fitted or card is None or images is None:
+            return
+        try:
+            match_classes(images.chosen, card, by_order=self.match_order)
+        except DatasetError as error:
+            self.mismatch = error
 
     def _words(self) -> str:
         card, source = self.card, self.source

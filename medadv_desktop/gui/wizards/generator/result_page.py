@@ -1,4 +1,4 @@
-"""The last step: what the generator came to, and what can be done with it."""
+"""The last step: what came of it, and what can be done with that."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout
 
 from medadv_desktop.attacks.gap.attack import GAP
-from medadv_desktop.attacks.gap.history import Origin
 from medadv_desktop.attacks.gap.recipe import GapRecipe
 from medadv_desktop.attacks.objectives import Targeted
+from medadv_desktop.attacks.prepared import Origin
+from medadv_desktop.attacks.universal.attack import Universal
+from medadv_desktop.audit.generators import FitUniversalRequest, UniversalFit
 from medadv_desktop.gui import icons
+from medadv_desktop.gui.attack_panel.wording import translated
 from medadv_desktop.gui.docks.jobs import seconds_text
 from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.labelled.bars import counted, figure
 from medadv_desktop.gui.theme import LARGE, MEDIUM, SMALL
 from medadv_desktop.gui.viewers.wording import budget_text
+from medadv_desktop.gui.wizards.generator.kinds import Recipe
 from medadv_desktop.gui.wizards.generator.sights import Sights
 from medadv_desktop.gui.wizards.generator.trainer import GeneratorTrainer
 from medadv_desktop.gui.wizards.generator.training_page import Curves
@@ -38,18 +42,13 @@ class ResultPage(StepPage):
     def __init__(self, bench: Workbench, trainer: GeneratorTrainer) -> None:
         super().__init__()
         self.title = tr("Result")
-        self.heading = tr("The generator")
-        self.explanation = tr(
-            "The rates are of the training images while it still learnt. How it does on others, "
-            "an evaluation on another split tells."
-        )
         self._bench, self._trainer = bench, trainer
         self.sheet = Sheet(bench.theme)
         self.left_out = Callout(bench.theme)
         self.curves = Curves(bench.theme, stacked=True)
         self.sights = Sights(bench)
         self.use = QPushButton(tr("&Use in the attack panel"))
-        self.use.setToolTip(tr("Set the attack to GAP with this generator"))
+        self.use.setToolTip(tr("Set the attack to this file"))
         self.reveal = QPushButton(tr("Show in &folder"))
         for button, icon in ((self.use, "attack"), (self.reveal, "open-folder")):
             button.setAutoDefault(False)
@@ -58,6 +57,22 @@ class ResultPage(StepPage):
         self._arrange()
         self.use.clicked.connect(self._use)
         self.reveal.clicked.connect(self._reveal)
+
+    @property
+    def heading(self) -> str:
+        return tr("The perturbation") if self._trainer.fits else tr("The generator")
+
+    @property
+    def explanation(self) -> str:
+        if self._trainer.fits:
+            return tr(
+                "The rates are of the images it was fitted on. How it does on others, an "
+                "evaluation on another split tells."
+            )
+        return tr(
+            "The rates are of the training images while it still learnt. How it does on others, "
+            "an evaluation on another split tells."
+        )
 
     def entered(self) -> None:
         trainer = self._trainer
@@ -73,7 +88,7 @@ class ResultPage(StepPage):
 
     # ------------------------------------------------------------------ inside
 
-    def _about(self) -> tuple[GapRecipe, Origin] | None:
+    def _about(self) -> tuple[Recipe, Origin] | None:
         trainer = self._trainer
         if trainer.answer is not None:
             return trainer.answer.request.recipe, trainer.answer.origin
@@ -84,18 +99,20 @@ class ResultPage(StepPage):
         if about is None or trainer.request is None:
             return []
         recipe, origin = about
-        history = trainer.history
+        history, answer = trainer.history, trainer.answer
         lines = []
-        if history:
-            lines.append((tr("Decisions changed"), rate_text(history[-1].fooling_rate)))
+        if isinstance(answer, UniversalFit):
+            lines.append((tr("Goal reached"), rate_text(answer.goal_rate)))
+            lines.append((tr("Without it"), rate_text(answer.clean_rate)))
+            lines.append((tr("Goal"), translated(answer.request.objective.title)))
+        elif history:
+            lines.append((tr("Decisions changed"), rate_text(history[-1].rate)))
             lines.append((tr("Loss"), f"{history[-1].loss:.4g}"))
-        form = tr("for each image") if recipe.form == "image-dependent" else tr("universal")
-        network = {"unet": "U-Net", "resnet": "ResNet"}[recipe.network]
         lines += [
             (tr("Epochs"), epochs_text(len(history), recipe.epochs)),
             (tr("Against"), origin.model),
             (tr("Images"), f"{figure(origin.samples)}, {trainer.request.dataset.name}"),
-            (tr("Form"), f"{form}, {network}"),
+            (tr("Form"), _form(recipe)),
             (tr("Budget"), f"{_NORMS[recipe.norm]} {budget_text(recipe.epsilon, recipe.norm)}"),
         ]
         if trainer.answer is not None:
@@ -123,11 +140,18 @@ class ResultPage(StepPage):
         controller, case = self._bench.controller, self._bench.case
         if not case.model:
             controller.choose_model(request.model)
-        recipe, objective = about[0], case.objective
-        if recipe.target is not None and case.model == request.model:
-            objective = Targeted(target=recipe.target)
-        case.set_attack(GAP(generator=str(request.path)), objective, case.seed)
-        text, remedy = tr("The attack panel is set to GAP with this generator."), ""
+        objective, recipe, path = case.objective, about[0], str(request.path)
+        same = case.model == request.model
+        if isinstance(request, FitUniversalRequest):
+            objective = request.objective if same else objective
+            case.set_attack(Universal(file=path), objective, case.seed)
+            text = tr("The attack panel is set to this universal perturbation.")
+        else:
+            if isinstance(recipe, GapRecipe) and recipe.target is not None and same:
+                objective = Targeted(target=recipe.target)
+            case.set_attack(GAP(generator=path), objective, case.seed)
+            text = tr("The attack panel is set to GAP with this generator.")
+        remedy = ""
         if case.model != request.model:
             remedy = tr("Another model is chosen there: on that it is a transfer attack.")
         self.used.say("success", text, remedy)
@@ -165,3 +189,11 @@ class ResultPage(StepPage):
         page.addWidget(self.used)
         page.addWidget(self.left_out)
         page.addWidget(self.sights, 2)
+
+
+def _form(recipe: Recipe) -> str:
+    if not isinstance(recipe, GapRecipe):
+        return tr("universal, fitted by gradients")
+    form = tr("for each image") if recipe.form == "image-dependent" else tr("universal")
+    network = {"unet": "U-Net", "resnet": "ResNet"}[recipe.network]
+    return f"{form}, {network}"

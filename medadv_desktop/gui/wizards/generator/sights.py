@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from medadv_desktop.attacks.gap.history import GapPreview
+from medadv_desktop.attacks.prepared import PreparationPreview
 from medadv_desktop.gui.docks.spec import Workbench
 from medadv_desktop.gui.theme import MEDIUM, SMALL, font
 from medadv_desktop.gui.viewers.colormaps import signed_colors
@@ -38,14 +38,14 @@ class Sights(QWidget):
         self._theme, self._view = bench.theme, bench.view
         self.pictures: tuple[QImage, ...] = ()
         self.largest = 0.0
-        self._preview: GapPreview | None = None
+        self._preview: PreparationPreview | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(tr("One image before and after"))
         for changed in (self._view.amplification_changed, self._view.channel_changed):
             changed.connect(self._paint_anew)
         self._theme.changed.connect(self.update)
 
-    def show_preview(self, preview: GapPreview | None) -> None:
+    def show_preview(self, preview: PreparationPreview | None) -> None:
         """Show a preview, None for nothing."""
         self._preview = preview
         self._paint_anew()

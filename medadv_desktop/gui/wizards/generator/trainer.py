@@ -1,4 +1,7 @@
-"""The training of one generator: handed in, listened to, stopped, gone on with."""
+"""The preparing of one perturbation: handed in, listened to, stopped, gone on with.
+
+A generator is trained and a universal perturbation fitted; both are called a training here.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from medadv_desktop.attacks.gap.history import EpochFigures, GapPreview, GeneratorHead
-from medadv_desktop.audit.generators import GeneratorTraining, TrainGeneratorRequest
+from medadv_desktop.attacks.gap.history import GeneratorHead
+from medadv_desktop.attacks.prepared import EpochFigures, PreparationPreview
+from medadv_desktop.audit.generators import (
+    FitUniversalRequest,
+    GeneratorTraining,
+    TrainGeneratorRequest,
+    UniversalFit,
+)
 from medadv_desktop.audit.requests import LoadedModel, LoadRequest
 from medadv_desktop.gui.background import Urgency
 from medadv_desktop.gui.desk import Audience
@@ -23,6 +32,8 @@ PREVIEW_MS = 250
 """Previews are shown no more often than so."""
 
 _SURE_AFTER = 3
+
+Request = TrainGeneratorRequest | FitUniversalRequest
 
 
 class Stage(StrEnum):
@@ -64,9 +75,9 @@ class GeneratorTrainer(QObject):
         self._library = bench.controller.model_library
         self.draft = GeneratorDraft(bench, self)
         self.stage = Stage.IDLE
-        self.request: TrainGeneratorRequest | None = None
-        self.preview: GapPreview | None = None
-        self.answer: GeneratorTraining | None = None
+        self.request: Request | None = None
+        self.preview: PreparationPreview | None = None
+        self.answer: GeneratorTraining | UniversalFit | None = None
         self.failure: Failure | None = None
         self.kept: GeneratorHead | None = None
         self._job_id: int | None = None
@@ -82,6 +93,17 @@ class GeneratorTrainer(QObject):
     @property
     def running(self) -> bool:
         return self.stage in (Stage.LOADING, Stage.TRAINING)
+
+    @property
+    def fits(self) -> bool:
+        """A universal perturbation is fitted, not a generator trained."""
+        return isinstance(self.request, FitUniversalRequest)
+
+    @property
+    def judging(self) -> bool:
+        """The epochs of a fit are over, and what came of them is counted."""
+        preview = self.preview
+        return self.fits and preview is not None and preview.epochs_done >= preview.epochs
 
     @property
     def job(self) -> Job | None:
@@ -107,7 +129,7 @@ class GeneratorTrainer(QObject):
 
     # ------------------------------------------------------------------ what the dialog wants
 
-    def start(self, request: TrainGeneratorRequest, lying: Lying) -> bool:
+    def start(self, request: Request, lying: Lying) -> bool:
         """Train; `lying` is what lies at its path now. Nothing where a training runs.
 
         Returns whether it has begun: if the model has code that nobody has agreed to, it begins
@@ -118,7 +140,7 @@ class GeneratorTrainer(QObject):
         self._start(request, lying)
         return True
 
-    def _start(self, request: TrainGeneratorRequest, lying: Lying) -> None:
+    def _start(self, request: Request, lying: Lying) -> None:
         if self.running:
             return
         self.request, self._stamp = request, lying.stamp
@@ -140,9 +162,10 @@ class GeneratorTrainer(QObject):
 
     def go_on(self) -> None:
         """Go on with a stopped training where its file ends."""
-        if self.request is not None and self.kept is not None and not self.kept.finished:
-            lying = Lying(self.request.path, self._stamp, self.kept)
-            self.start(replace(self.request, resume=True), lying)
+        request, kept = self.request, self.kept
+        if isinstance(request, TrainGeneratorRequest) and kept is not None and not kept.finished:
+            lying = Lying(request.path, self._stamp, kept)
+            self.start(replace(request, resume=True), lying)
 
     def forget(self) -> None:
         """What came of a training was seen; the next one is a new one."""
@@ -164,13 +187,14 @@ class GeneratorTrainer(QObject):
     def _loaded(self, answer: LoadedModel) -> None:
         request = self.request
         self._library.learnt(answer.model, answer.white_box)
-        title = self.tr("Train generator {file}").format(file=request.path.name)
+        fit, training = self.tr("Fit perturbation {file}"), self.tr("Train generator {file}")
+        title = (fit if self.fits else training).format(file=request.path.name)
         self.stage = Stage.TRAINING
         self._job_id = self._library.compute(request, self._audience(title, self._trained))
         self.changed.emit()
 
     def _heard(self, value: object) -> None:
-        if not isinstance(value, GapPreview):
+        if not isinstance(value, PreparationPreview):
             return
         self.preview = value
         self._last = (self._bench.jobs.clock(), value.epochs_done)
@@ -193,7 +217,7 @@ class GeneratorTrainer(QObject):
         if job_id == self._job_id:
             self.changed.emit()
 
-    def _trained(self, answer: GeneratorTraining) -> None:
+    def _trained(self, answer: GeneratorTraining | UniversalFit) -> None:
         self.answer = answer
         self._end(Stage.DONE)
 
@@ -214,8 +238,8 @@ class GeneratorTrainer(QObject):
     def _read_kept(self) -> None:
         """What the file says now, if it was written since the training began."""
         desk, request = self._bench.controller.librarian.desk, self.request
-        if desk.background.stopping:
-            return
+        if desk.background.stopping or not isinstance(request, TrainGeneratorRequest):
+            return  # a fit is written at its end alone
 
         def read(lying: Lying) -> None:
             if self.request is request and not self.running:

@@ -18,7 +18,13 @@ from medadv_desktop.gui.theme import LARGE, MEDIUM, SMALL, Theme, font
 from medadv_desktop.gui.wizards.generator.curves import EpochCurve
 from medadv_desktop.gui.wizards.generator.sights import Sights
 from medadv_desktop.gui.wizards.generator.trainer import GeneratorTrainer, Stage
-from medadv_desktop.gui.wizards.generator.wording import epochs_text, headline, subline, tr
+from medadv_desktop.gui.wizards.generator.wording import (
+    epochs_text,
+    headline,
+    rate_title,
+    subline,
+    tr,
+)
 from medadv_desktop.gui.wizards.model_import.blocks import note
 from medadv_desktop.gui.wizards.model_import.choose_page import sentences
 from medadv_desktop.gui.wizards.steps import Callout, StepPage
@@ -42,13 +48,15 @@ class Curves(QWidget):
 
     def show_training(self, trainer: GeneratorTrainer) -> None:
         """Show how a training stands."""
+        self.rate.set_title(rate_title(trainer))
         history, preview, request = trainer.history, trainer.preview, trainer.request
         runs = trainer.running and preview is not None
         epochs = request.recipe.epochs if request is not None else 1
+        runs = runs and not trainer.judging
         loss = preview.loss if runs else None
-        rate = preview.fooling_rate if runs else None
+        rate = preview.rate if runs else None
         self.loss.show_values([f.loss for f in history], loss, epochs)
-        self.rate.show_values([f.fooling_rate for f in history], rate, epochs)
+        self.rate.show_values([f.rate for f in history], rate, epochs)
 
 
 class TrainingPage(StepPage):
@@ -56,8 +64,7 @@ class TrainingPage(StepPage):
 
     def __init__(self, bench: Workbench, trainer: GeneratorTrainer) -> None:
         super().__init__()
-        self.title = tr("Training")
-        self.heading = tr("The generator learns")
+        self.title = tr("Progress")
         self.explanation = tr(
             "It goes on when this window is closed. Meanwhile predictions and attacks wait for "
             "their turn: the engine does one thing at a time."
@@ -67,7 +74,6 @@ class TrainingPage(StepPage):
         self.head.setFont(font("title"))
         self.told = note("muted")
         self.stop_training = QPushButton(tr("&Stop training"))
-        self.stop_training.setToolTip(tr("What whole epochs gave is kept, and can be gone on with"))
         self.resume = QPushButton(tr("&Go on training"))
         for button, icon in ((self.stop_training, "cancel"), (self.resume, "run")):
             button.setAutoDefault(False)
@@ -90,6 +96,11 @@ class TrainingPage(StepPage):
 
     # ------------------------------------------------------------------ what the dialog asks
 
+    @property
+    def heading(self) -> str:
+        fits = self._trainer.fits
+        return tr("The perturbation is fitted") if fits else tr("The generator learns")
+
     def entered(self) -> None:
         self._show()
         self._show_preview()
@@ -97,10 +108,10 @@ class TrainingPage(StepPage):
     def blocked(self) -> str:
         trainer = self._trainer
         if trainer.running:
-            return tr("The training runs")
+            return tr("The fit runs") if trainer.fits else tr("The training runs")
         if trainer.stage is Stage.DONE or trainer.kept is not None:
             return ""
-        return tr("No generator was written")
+        return tr("Nothing was written")
 
     # ------------------------------------------------------------------ from the trainer
 
@@ -115,6 +126,12 @@ class TrainingPage(StepPage):
         stopping = job is not None and job.cancelling
         self.stop_training.setVisible(trainer.running)
         self.stop_training.setEnabled(not stopping)
+        self.stop_training.setText(tr("&Stop the fit") if trainer.fits else tr("&Stop training"))
+        self.stop_training.setToolTip(
+            tr("Nothing is kept of a fit that is stopped")
+            if trainer.fits
+            else tr("What whole epochs gave is kept, and can be gone on with")
+        )
         kept = trainer.kept
         self.resume.setVisible(kept is not None and not kept.finished and not trainer.running)
         self._tell_end()
@@ -152,7 +169,8 @@ class TrainingPage(StepPage):
             text, remedy = sentences(trainer.failure)
             self.callout.say("error", names.text(text), f"{names.text(remedy)} {told}".strip())
         elif trainer.stage is Stage.STOPPED:
-            self.callout.say("info", tr("Training was stopped."), told or tr("Nothing was kept."))
+            said = tr("The fit was stopped.") if trainer.fits else tr("Training was stopped.")
+            self.callout.say("info", said, told or tr("Nothing was kept."))
         else:
             self.callout.say("info", "")
 

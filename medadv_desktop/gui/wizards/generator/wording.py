@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication
 
+from medadv_desktop.audit.generators import UniversalFit
 from medadv_desktop.gui.docks.jobs import seconds_text
 from medadv_desktop.gui.labelled.bars import figure, share
 from medadv_desktop.gui.state.jobs import JobState
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
 def tr(text: str) -> str:
     """A text of this dialog in the user's language."""
     return QCoreApplication.translate("GeneratorTraining", text)
+
+
+def plain(text: str) -> str:
+    """A title without the mark of its mnemonic."""
+    return text.replace("&", "")
+
+
+def rate_title(trainer: GeneratorTrainer) -> str:
+    """What the rate of an epoch counts."""
+    return tr("Goal reached") if trainer.fits else tr("Decisions changed")
 
 
 def rate_text(rate: float) -> str:
@@ -37,14 +48,20 @@ def ended_text(trainer: GeneratorTrainer) -> str:
     if request is None:
         return ""
     name, history = request.path.name, trainer.history
+    if trainer.stage is Stage.DONE and isinstance(trainer.answer, UniversalFit):
+        text = tr("The perturbation {name} is fitted: it reaches its goal on {rate} of the images.")
+        return text.format(name=name, rate=rate_text(trainer.answer.goal_rate))
     if trainer.stage is Stage.DONE and history:
         text = tr("The generator {name} is trained: it changes {rate} of the decisions.")
-        return text.format(name=name, rate=rate_text(history[-1].fooling_rate))
+        return text.format(name=name, rate=rate_text(history[-1].rate))
     if trainer.stage is Stage.FAILED and trainer.failure is not None:
-        text = tr("The training of {name} failed: {reason}")
+        failed = tr("The fit of {name} failed: {reason}")
+        text = failed if trainer.fits else tr("The training of {name} failed: {reason}")
         return text.format(name=name, reason=trainer.failure.text)
     if trainer.stage is Stage.STOPPED:
-        return tr("The training of {name} was stopped.").format(name=name)
+        stopped = tr("The fit of {name} was stopped.")
+        text = stopped if trainer.fits else tr("The training of {name} was stopped.")
+        return text.format(name=name)
     return ""
 
 
@@ -54,7 +71,7 @@ def headline(trainer: GeneratorTrainer) -> str:
 
     job, preview = trainer.job, trainer.preview
     if trainer.stage is Stage.DONE:
-        return tr("Trained")
+        return tr("Fitted") if trainer.fits else tr("Trained")
     if trainer.stage is Stage.FAILED:
         return tr("Failed")
     if trainer.stage is Stage.STOPPED:
@@ -83,7 +100,9 @@ def subline(trainer: GeneratorTrainer) -> str:
             ).strip()
         return job.note
     told = []
-    if preview.samples:
+    if trainer.judging:
+        told.append(tr("counting on how many images it works"))
+    elif preview.samples:
         text = tr("{seen} of {samples} images")
         told.append(text.format(seen=figure(preview.seen), samples=figure(preview.samples)))
     remaining = trainer.remaining()

@@ -1,4 +1,4 @@
-"""What takes time before a generator is trained: opening images, looking where its file goes.
+"""What takes time before a perturbation is prepared: opening images, looking where its file goes.
 
 All of this happens off the GUI thread; no Qt and no torch in here.
 """
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from medadv_desktop.attacks.gap.history import GeneratorHead, read_head
+from medadv_desktop.attacks.prepared import named_text
+from medadv_desktop.attacks.universal.recipe import UNIVERSAL
 from medadv_desktop.errors import AttackError
 from medadv_desktop.gui.labelled.librarian import open_entry
 from medadv_desktop.gui.state.dataset_library import DatasetEntry
@@ -28,12 +30,12 @@ Source = DatasetEntry | Path
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """What a generator is trained on.
+    """What a perturbation is prepared on.
 
     Attributes:
         source: where they come from.
         whole: the set as it was opened.
-        chosen: the part of it that is trained on.
+        chosen: the part of it that is used.
     """
 
     source: Source
@@ -43,12 +45,12 @@ class Images:
 
 @dataclass(frozen=True)
 class Lying:
-    """What lies where the file of a generator is to go.
+    """What lies where the file is to go.
 
     Attributes:
         stamp: when the file was changed last, in ns; None where there is none.
         head: what it says of itself, None where it is no generator.
-        reason: why it is none.
+        reason: what it is otherwise, or why it is none.
     """
 
     path: Path
@@ -66,9 +68,9 @@ class Lying:
         return self.head is not None and not self.head.finished
 
 
-def generators_folder() -> Path:
-    """Where generators go if nobody says otherwise."""
-    return Path(platformdirs.user_data_dir("MedAdv Desktop", appauthor=False)) / "generators"
+def prepared_folder(name: str) -> Path:
+    """Where files of a kind go if nobody says otherwise."""
+    return Path(platformdirs.user_data_dir("MedAdv Desktop", appauthor=False)) / name
 
 
 def open_images(
@@ -79,7 +81,7 @@ def open_images(
     token: CancelToken,
     emit: Emit,
 ) -> Images:
-    """Open what is trained on; a set that is open already is not opened again.
+    """Open what is worked on; a set that is open already is not opened again.
 
     Raises:
         DatasetError: it is gone, no data set, or nothing of it is left.
@@ -108,12 +110,17 @@ def lying_at(path: Path) -> Lying:
     try:
         return Lying(path, stamp, read_head(path))
     except AttackError as error:
-        return Lying(path, stamp, reason=error.reason)
+        reason = error.reason
+    try:
+        named_text(path, UNIVERSAL)
+    except AttackError:
+        return Lying(path, stamp, reason=reason)
+    return Lying(path, stamp, reason="is a universal perturbation")
 
 
 def free_place(folder: Path, words: str) -> Lying:
     """A file of a telling name that does not exist yet."""
-    stem = re.sub(r"\W+", "-", words).strip("-").lower() or "generator"
+    stem = re.sub(r"\W+", "-", words).strip("-").lower() or "perturbation"
     number, path = 1, folder / f"{stem}{SUFFIX}"
     while path.exists():
         number += 1
