@@ -75,7 +75,8 @@ def audit(
     if as_json:
         print(json.dumps(_described(finished, verdicts), indent=2, ensure_ascii=False))
     else:
-        _print(finished, out)
+        print_cells(out)
+        print(f"{finished.done} of {finished.cells} cells done, {finished.seconds:.1f} s, in {out}")
     for failure in finished.failures:
         complain(f"{failure.title}: failed: {failure.reason}")
     for verdict in verdicts:
@@ -214,15 +215,14 @@ def _described(finished: Any, verdicts: list[str]) -> dict[str, Any]:
     }
 
 
-def _print(finished: Any, out: Path) -> None:
+def print_cells(out: Path) -> None:
+    """A line for each cell of an audit, with the figure that tells most."""
     from medadv_desktop.audit.store.store import AuditStore
 
     with AuditStore.open(out) as store:
         for record in store.cells():
             cell = record.cell
-            told = _headline(record)
-            print(f"{cell.model} on {cell.dataset}: {cell.title}: {told}")
-    print(f"{finished.done} of {finished.cells} cells done, {finished.seconds:.1f} s, in {out}")
+            print(f"{cell.model} on {cell.dataset}: {cell.title}: {_headline(record)}")
 
 
 def _headline(record: Any) -> str:

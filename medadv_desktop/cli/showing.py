@@ -6,14 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from medadv_desktop import NOT_FOR_DIAGNOSIS
 from medadv_desktop.cli.attacking import attack_and_save
 from medadv_desktop.cli.options import Device, ModelName, app
-from medadv_desktop.cli.running import DONE, complain, for_each
+from medadv_desktop.cli.running import DONE, cancellable, complain, for_each, progress_line
 from medadv_desktop.errors import MedAdvError
 from medadv_desktop.jobs import CancelToken
 
@@ -38,7 +38,7 @@ def demo(
     ] = None,
     device: Device = "auto",
 ) -> None:
-    """The main job on phantoms: open, predict, attack, look."""
+    """The main job on phantoms: open, predict, attack, look; then a small audit with its report."""
     from medadv_desktop.audit.demo import DEMO_ATTACK, write_demo_study
 
     images = write_demo_study(out / "study")
@@ -66,8 +66,30 @@ def demo(
     if code == DONE:
         screenshot = out / "window.png"
         draw_window_offscreen(out, screenshot)
-        print(f"The window, drawn off screen: {screenshot}")
+        print(f"The window, drawn off screen: {screenshot}", flush=True)
+        _audit(engine, out)
     raise typer.Exit(code)
+
+
+def _audit(engine: Any, out: Path) -> None:
+    """The demo audit over the three demo models, and its report."""
+    from medadv_desktop.audit.demo import write_demo_audit
+    from medadv_desktop.audit.plan.files import read_plan
+    from medadv_desktop.audit.report.building import build_report
+    from medadv_desktop.audit.runs import AuditFinished, AuditRequest
+    from medadv_desktop.audit.store.store import STORE_NAME
+    from medadv_desktop.cli.auditing import print_cells
+
+    plan, run = read_plan(write_demo_audit(out / "audit-data")), out / "audit"
+    fresh = not (run / STORE_NAME).exists()
+    print(f"Auditing the three demo models on phantoms, into {run}", flush=True)
+    with cancellable() as token, progress_line("auditing") as emit:
+        found = engine.run(AuditRequest(run, plan if fresh else None), emit, token)
+        assert isinstance(found, AuditFinished)
+        written = build_report(run, formats=("html", "pdf"), emit=emit, token=token)
+    print_cells(run)
+    for path in written:
+        print(f"Report: {path}")
 
 
 def display_works() -> bool:
