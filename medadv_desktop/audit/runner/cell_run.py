@@ -61,7 +61,7 @@ class CellRun:
                 batch = doing.batch(number, part)
                 size = doing.size
                 refusal = doing.refusal
-                if refusal is not None and not len(batch.rows):
+                if refusal is not None and number == 0 and not len(batch.rows):
                     raise refusal
                 store(replace(batch, seconds=time.perf_counter() - began))
         finally:

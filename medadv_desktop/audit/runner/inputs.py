@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,16 +75,17 @@ class PreparedInputs:
         self._images: NDArray[np.uint16] | None = None
         self._paddings: NDArray[np.uint8] | None = None
         packed = -(-shape[1] * shape[2] // 8)
-        room = shutil.disk_usage(folder).free - _SPARE_BYTES
-        if count * (2 * int(np.prod(shape)) + packed) <= room:
-            name = f"{dataset.name[:40]}-{len(list(folder.iterdir()))}"
-            self._images = np.memmap(
-                folder / f"{name}.images", np.uint16, "w+", shape=(count, *shape)
-            )
-            # A file with holes: it takes room only where an image is padded.
-            self._paddings = np.memmap(
-                folder / f"{name}.padding", np.uint8, "w+", shape=(count, packed)
-            )
+        number = len(list(folder.iterdir()))
+        if (
+            count * (2 * int(np.prod(shape)) + packed) + _SPARE_BYTES
+            > shutil.disk_usage(folder).free
+        ):
+            return
+        try:
+            self._images = _mapped(folder / f"images-{number}", np.uint16, (count, *shape))
+            self._paddings = _mapped(folder / f"padding-{number}", np.uint8, (count, packed))
+        except OSError:  # the room went to somebody else: decode anew for every cell
+            self._images = self._paddings = None
 
     def slice(self, first: int, stop: int, token: CancelToken) -> Slice:
         """Samples from `first` up to `stop`.
@@ -148,6 +150,21 @@ class PreparedInputs:
         bits = np.unpackbits(self._paddings[place], count=height * width)
         padding = bits.reshape(height, width).astype(np.bool_) if bits.any() else None
         return _One(self._images[place], padding)
+
+
+def _mapped(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Zeros in a new file that memory is mapped to.
+
+    Raises:
+        OSError: there is no room: a page that finds none later would end the process.
+    """
+    with path.open("wb") as file:
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+    return np.memmap(path, dtype, "r+", shape=shape)
 
 
 def ahead(

@@ -332,7 +332,6 @@ class _Run:
             for model, dataset in self.plan.pairs():
                 self._doubt(model.id, dataset.id)
         self.store.put("ended", datetime.now(UTC).isoformat(timespec="seconds"))
-        self.store.put("state", self._state())
 
     def _finish_shared(self, cell: Cell) -> bool:
         _work, judges = self.bench.work(cell)
