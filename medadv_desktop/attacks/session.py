@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from medadv_desktop.attacks.attack import Attack, AttackPreview, AttackResult, Precision
-from medadv_desktop.attacks.isolation import undisturbed
 from medadv_desktop.attacks.landscape import Landscape, Point, in_memory_format
 from medadv_desktop.attacks.norm_balls import (
     l0_norms,
@@ -20,11 +19,18 @@ from medadv_desktop.attacks.norm_balls import (
     sample_generator,
 )
 from medadv_desktop.attacks.objectives import Objective
-from medadv_desktop.attacks.precision.fast_network import computes_bfloat16, fast_copy
+from medadv_desktop.attacks.precision.fast_network import (
+    computes_bfloat16,
+    fast_copy,
+    may_be_copied,
+)
 from medadv_desktop.attacks.verification import verified_ids, verified_labels
 from medadv_desktop.jobs import CancelToken, Emit, Message, Partial, Progress, silent
 from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.models.isolation import undisturbed
 from medadv_desktop.models.watch import watched
+
+_NO_COPY = "no faster copy of this network can be made; searching takes longer, to the same end"
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,10 +169,13 @@ def session(
     token = token or CancelToken()
     with ExitStack() as stack:
         stack.enter_context(undisturbed(model, images.device, seed, None))
-        quick = model if precision == "exact" else fast_copy(model, images)
-        for network in {model, quick}:
-            stack.enter_context(watched(network, token))
+        stack.enter_context(watched(model, token))
         token.check()
+        quick = model if precision == "exact" else fast_copy(model, images, token)
+        if quick is not model:
+            stack.enter_context(watched(quick, token))
+        elif precision != "exact" and may_be_copied(model, images):
+            emit(Message(f"{model.card.name}: {_NO_COPY}"))
         originals = in_memory_format(images.detach().clone())
         # A probability in bfloat16 is too coarse for its logit: a baked-in sigmoid stays float32.
         fit = quick is not model and model.reading.kind == "logits"

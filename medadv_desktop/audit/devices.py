@@ -47,6 +47,16 @@ def device_title(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} of {os.cpu_count()} threads"
 
 
+def onto(images: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor on a device; to a GPU from pinned memory, beside what it is working on.
+
+    As torch orders work, whatever uses the result on the device waits for it.
+    """
+    if device.type == "cuda" and images.device.type == "cpu":
+        return images.pin_memory().to(device, non_blocking=True)
+    return images.to(device)
+
+
 def versions() -> tuple[tuple[str, str], ...]:
     """Name and version of what a result depends on."""
     names = ("torchvision", "numpy", "pydicom")

@@ -99,15 +99,15 @@ class DiagnosticModel(nn.Module):
             self(black)
         return tuple(name for name in names if name in outputs and outputs[name].dim() == 4)
 
-    @contextmanager
-    def tap(self, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-        """Within the context, each forward pass leaves the named layers' outputs in the dict.
-
-        The model is not changed; the outputs are part of the graph, detach them to keep them.
+    def layer(self, name: str) -> nn.Module:
+        """The layer of a name, to be hooked and never changed.
 
         Raises:
             ModelError: there is no such layer, or the network's layers cannot be read.
         """
+        return self._layers_of((name,))[0]
+
+    def _layers_of(self, names: Sequence[str]) -> tuple[nn.Module, ...]:
         modules = dict(self._inner().named_modules())
         known = self.layers()
         for name in names:
@@ -124,8 +124,25 @@ class DiagnosticModel(nn.Module):
                     subject=name,
                     remedy="Choose one of the layers that the model lists",
                 )
+        return tuple(modules[name] for name in names)
+
+    @property
+    def images_at_a_time(self) -> int | None:
+        """How many images the network takes in one pass; None for any number."""
+        return self.network.size if isinstance(self.network, FixedBatch) else None
+
+    @contextmanager
+    def tap(self, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+        """Within the context, each forward pass leaves the named layers' outputs in the dict.
+
+        The model is not changed; the outputs are part of the graph, detach them to keep them.
+
+        Raises:
+            ModelError: there is no such layer, or the network's layers cannot be read.
+        """
         outputs: dict[str, Tensor] = {}
-        hooks = [modules[name].register_forward_hook(_keep(name, outputs)) for name in names]
+        layers = zip(names, self._layers_of(names), strict=True)
+        hooks = [layer.register_forward_hook(_keep(name, outputs)) for name, layer in layers]
         if isinstance(self.network, FixedBatch):
             hooks.append(self.network.register_forward_pre_hook(_refuse_other_sizes))
         try:

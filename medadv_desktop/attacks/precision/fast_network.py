@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import weakref
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch import Tensor, nn
 
+from medadv_desktop.attacks.precision.rewriting import rewritten
+from medadv_desktop.jobs import CancelToken
 from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.models.watch import watched
 
-_ALIKE = 1e-3  # largest difference of logits, relative to their spread, that folding may make
+_ALIKE = 1e-3  # largest difference of logits, relative to their spread, that rewriting may make
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
@@ -29,8 +31,10 @@ class _Kept:
 _copies: weakref.WeakKeyDictionary[DiagnosticModel, _Kept] = weakref.WeakKeyDictionary()
 
 
-def fast_copy(model: DiagnosticModel, images: Tensor) -> DiagnosticModel:
-    """The model with batch norms folded into convolutions and weights in channels-last order.
+def fast_copy(
+    model: DiagnosticModel, images: Tensor, token: CancelToken | None = None
+) -> DiagnosticModel:
+    """The model rewritten to compute the same with less (`rewriting`), weights channels-last.
 
     The model itself where no copy can be made or it would not say the same: no gradients, another
     type than float32, a network that cannot be copied (exported programs, old-style weight norm) or
@@ -38,42 +42,58 @@ def fast_copy(model: DiagnosticModel, images: Tensor) -> DiagnosticModel:
 
     Args:
         images: N×C×H×W; the copy must agree on the first.
+        token: checked before each part of making the copy.
+
+    Raises:
+        JobCancelled: the token was cancelled.
 
     A copy is kept until the model's weights or modules change or the model is gone. No random
     number is drawn from the generators in use.
     """
-    if not model.white_box or images.dtype != torch.float32:
+    if not may_be_copied(model, images):
         return model
     state = _state(model)
     kept = _copies.get(model)
     if kept is None or kept.state != state:
         devices = [images.device] if images.is_cuda else []
         with torch.random.fork_rng(devices=devices):
-            kept = _Kept(_agreeing(model, images[:1]), state)
+            kept = _Kept(_agreeing(model, images[:1], token or CancelToken()), state)
         _copies[model] = kept
     # Never the model itself in its own entry: the key would keep itself alive.
     return kept.copy or model
 
 
+def may_be_copied(model: DiagnosticModel, images: Tensor) -> bool:
+    """Whether a faster copy is worth a try: there are gradients, and all is in float32."""
+    return model.white_box and images.dtype == torch.float32
+
+
 def computes_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies matrices of bfloat16 in hardware."""
+    """Whether the device has hardware that multiplies matrices of bfloat16.
+
+    On CPUs that is AMX. With the vector instructions alone (AVX-512 BF16) networks take longer in
+    bfloat16 than a copy in float32 does (`docs/attacks.md`).
+    """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-        return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+        return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
     return False
 
 
-def _agreeing(model: DiagnosticModel, images: Tensor) -> DiagnosticModel | None:
+def _agreeing(model: DiagnosticModel, images: Tensor, token: CancelToken) -> DiagnosticModel | None:
     """A copy that says the same of the images; None where there is none."""
     with torch.no_grad():
         try:
-            network = _folded(_duplicate(model.network))
+            token.check()
+            network = _duplicate(model.network)
+            token.check()
+            network = rewritten(network)
             quick = DiagnosticModel(network, model.card, reading=model.reading)
             quick = quick.to(images.device).to(memory_format=torch.channels_last)
             quick.eval().requires_grad_(False)
-            ours = quick(images)
+            with watched(quick, token):
+                ours = quick(images)
         except Exception:  # any Python may stand in a network; then it is used as it is
             return None
         theirs = model(images)
@@ -93,40 +113,6 @@ def _duplicate(network: nn.Module) -> nn.Module:
 
 def _is_ours(hook: object) -> bool:
     return str(getattr(hook, "__module__", "")).startswith("medadv_desktop.")
-
-
-def _folded(network: nn.Module) -> nn.Module:
-    """The network with every convolution taking in the batch norm that directly follows it."""
-    try:
-        traced = fx.symbolic_trace(network)
-    except Exception:  # a forward that cannot be traced has nothing to fold
-        return network
-    modules = dict(traced.named_modules())
-    calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
-    for node in list(traced.graph.nodes):
-        before = node.args[0] if node.args else None
-        if node.op != "call_module" or not isinstance(before, fx.Node):
-            continue
-        norm = modules.get(str(node.target))
-        convolution = modules.get(str(before.target)) if before.op == "call_module" else None
-        follows_alone = len(before.users) == 1 and calls[before.target] == 1
-        # No subclasses: one with parametrised weights, say, makes them anew at every call.
-        if (
-            type(norm) is nn.BatchNorm2d
-            and type(convolution) is nn.Conv2d
-            and norm.track_running_stats
-            and follows_alone
-            and not any(getattr(m, name) for m in (norm, convolution) for name in _HOOKS)
-        ):
-            fused = fuse_conv_bn_eval(convolution, norm)
-            parent, _, name = str(before.target).rpartition(".")
-            setattr(traced.get_submodule(parent), name, fused)
-            node.replace_all_uses_with(before)
-            traced.graph.erase_node(node)
-    traced.graph.lint()
-    traced.recompile()
-    traced.delete_all_unused_submodules()
-    return traced
 
 
 def _state(model: DiagnosticModel) -> tuple[object, ...]:
