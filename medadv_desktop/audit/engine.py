@@ -8,9 +8,19 @@ from typing import Any, Final
 
 import torch
 
-from medadv_desktop.audit import attack_jobs, generator_job, model_jobs, search_jobs
+from medadv_desktop.audit import analysis_jobs, attack_jobs, generator_job, model_jobs, search_jobs
+from medadv_desktop.audit.analysis_requests import (
+    AlongRequest,
+    AnalysisAnswer,
+    AnalysisRequest,
+    ExplainRequest,
+    LayerCurveRequest,
+    LayerMapsRequest,
+    PerturbationRequest,
+)
 from medadv_desktop.audit.budget_search import BudgetSearchOutcome, BudgetSearchRequest
 from medadv_desktop.audit.devices import choose_device, device_names, device_title, versions
+from medadv_desktop.audit.estimation import estimate
 from medadv_desktop.audit.evaluation import Evaluation, EvaluationRequest
 from medadv_desktop.audit.evaluation_job import evaluate
 from medadv_desktop.audit.generators import (
@@ -40,6 +50,8 @@ from medadv_desktop.audit.requests import (
     Request,
     WarmUp,
 )
+from medadv_desktop.audit.runner.run import run_audit
+from medadv_desktop.audit.runs import AuditFinished, AuditRequest, Estimate, EstimateRequest
 from medadv_desktop.audit.searches import (
     CurveRequest,
     ErasableShares,
@@ -67,6 +79,9 @@ Answer = (
     | ErasableShares
     | GeneratorTraining
     | UniversalFit
+    | AnalysisAnswer
+    | Estimate
+    | AuditFinished
 )
 
 
@@ -77,6 +92,9 @@ LongRequest = (
     | EraseRequest
     | TrainGeneratorRequest
     | FitUniversalRequest
+    | AnalysisRequest
+    | EstimateRequest
+    | AuditRequest
 )
 
 
@@ -107,6 +125,13 @@ _ANSWERS: Final[Mapping[type, Callable[[ModelShelf, Any, Emit, CancelToken], Ans
             EraseRequest: search_jobs.erase,
             TrainGeneratorRequest: generator_job.train,
             FitUniversalRequest: generator_job.fit_universal,
+            ExplainRequest: analysis_jobs.explain,
+            LayerMapsRequest: analysis_jobs.layer_maps,
+            LayerCurveRequest: analysis_jobs.layer_curve,
+            PerturbationRequest: analysis_jobs.look_at_perturbation,
+            AlongRequest: analysis_jobs.along,
+            AuditRequest: run_audit,
+            EstimateRequest: estimate,
         }
     )
 )
@@ -124,6 +149,11 @@ class Engine:
 
     def __init__(self, device: str = "auto") -> None:
         self._shelf = ModelShelf(choose_device(device))
+
+    @property
+    def shelf(self) -> ModelShelf:
+        """Its models; whoever uses it runs in the engine's thread."""
+        return self._shelf
 
     @property
     def device(self) -> torch.device:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from medadv_desktop.analysis.features.maps import feature_maps
 from medadv_desktop.audit.judging import as_array, judge, prediction_of, prepared
 from medadv_desktop.audit.requests import (
     CheckedModel,
@@ -129,53 +130,34 @@ def features(
 ) -> FeatureResult:
     """The feature maps that change most; see `FeatureRequest`."""
     model = shelf.model(request.model, token)
-    original = _maps(shelf, model, request.layer, request.original, token)
-    energy = original.flatten(1).norm(dim=1)
+    first = torch.from_numpy(request.original)[None].to(shelf.device)
+    attacked = request.adversarial
+    second = None if attacked is None else torch.from_numpy(attacked)[None].to(shelf.device)
+    found = feature_maps(model, request.layer, first, second, token=token)
+    if found.reading.kind == "vector":
+        raise AttackError(
+            "gives no feature maps (its output is not channels × height × width)",
+            subject=request.layer,
+            remedy="Choose a convolutional layer",
+        )
     if request.adversarial is None:
-        adversarial, distance = None, 0.0
-        change = energy / energy.norm().clamp_min(torch.finfo(energy.dtype).tiny)
+        change = found.energy / max(np.linalg.norm(found.energy), np.finfo(np.float64).tiny)
     else:
-        adversarial = _maps(shelf, model, request.layer, request.adversarial, token)
-        moved = adversarial - original
-        tiny = torch.finfo(energy.dtype).tiny
-        change = moved.flatten(1).norm(dim=1) / energy.clamp_min(tiny)
-        change = torch.where(energy > 0, change, torch.zeros_like(change))
-        distance = float(moved.norm() / original.norm().clamp_min(tiny))
-    # Ranked by what changed in absolute terms: a dead channel's quotient says nothing.
-    ranking = energy if adversarial is None else (adversarial - original).flatten(1).norm(dim=1)
-    order = ranking.argsort(descending=True, stable=True)[: request.channels]
+        change = np.where(found.energy > 0, found.relative_change, 0.0)
+    shown = slice(request.channels)
     return FeatureResult(
         request=request,
-        original=as_array(original[order]),
-        adversarial=None if adversarial is None else as_array(adversarial[order]),
-        channels=tuple(int(i) for i in order),
-        change=change[order].double().cpu().numpy(),
-        distance=distance,
+        original=found.original[shown],
+        adversarial=None if found.adversarial is None else found.adversarial[shown],
+        channels=found.channels[shown],
+        change=change[shown],
+        distance=found.distance,
     )
 
 
 def _layers(model: DiagnosticModel, token: CancelToken) -> tuple[str, ...]:
     with watched(model.network, token):
         return model.spatial_layers()
-
-
-def _maps(
-    shelf: ModelShelf,
-    model: DiagnosticModel,
-    layer: str,
-    image: NDArray[np.float32],
-    token: CancelToken,
-) -> torch.Tensor:
-    with torch.no_grad(), watched(model.network, token), model.tap((layer,)) as outputs:
-        model(torch.from_numpy(image)[None].to(shelf.device))
-    maps = outputs.get(layer)
-    if maps is None or maps.dim() != 4:
-        raise AttackError(
-            "gives no feature maps (its output is not channels × height × width)",
-            subject=layer,
-            remedy="Choose a convolutional layer",
-        )
-    return maps[0]
 
 
 def _truth(request: CheckModelRequest) -> NDArray[np.bool_] | list[int] | None:

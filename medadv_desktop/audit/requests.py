@@ -303,7 +303,8 @@ class FeatureResult:
         channels: index in the layer of each of the k maps.
         change: k: L2 norm of the difference over L2 norm of the original map; the original's
             share of the layer's energy where there is no adversarial.
-        distance: relative feature distance of the whole layer, ‖f(x+δ) − f(x)‖₂ / ‖f(x)‖₂.
+        distance: relative feature distance of the whole layer, ‖f(x+δ) − f(x)‖₂ / ‖f(x)‖₂; NaN
+            (undefined) where f(x) is all zero and f(x+δ) is not.
     """
 
     request: FeatureRequest

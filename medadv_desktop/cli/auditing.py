@@ -77,8 +77,9 @@ def audit(
     else:
         print_cells(out)
         print(f"{finished.done} of {finished.cells} cells done, {finished.seconds:.1f} s, in {out}")
-    for failure in finished.failures:
-        complain(f"{failure.title}: failed: {failure.reason}")
+    for reason, titles in _by_reason(finished.failures).items():
+        more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
+        complain(f"{titles[0]}{more}: failed: {reason}")
     for verdict in verdicts:
         complain(verdict)
     if finished.failures:
@@ -179,6 +180,14 @@ def _run(out: Path, plan: Any, resume: bool, device: str, allow_code: bool) -> A
         leave_team(team)
 
 
+def _by_reason(failures: Any) -> dict[str, list[str]]:
+    """Titles of the cells that failed for the same reason."""
+    found: dict[str, list[str]] = {}
+    for failure in failures:
+        found.setdefault(failure.reason, []).append(failure.title)
+    return found
+
+
 def _under(out: Path, limits: Limits) -> list[str]:
     """Figures under their limits, in words."""
     from medadv_desktop.audit.store.store import AuditStore
@@ -228,7 +237,7 @@ def print_cells(out: Path) -> None:
 def _headline(record: Any) -> str:
     """The figure of a cell that tells most, in one phrase."""
     if record.outcome is None:
-        return f"{record.state}{': ' + record.reason if record.reason else ''}"
+        return str(record.state)
     found = record.outcome.figures
     if record.cell.kind == "sequence":
         flips = found.get("flip_probability")

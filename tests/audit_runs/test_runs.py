@@ -15,13 +15,15 @@ from medadv_desktop.attacks.objectives import Untargeted
 from medadv_desktop.audit.engine import Engine
 from medadv_desktop.audit.evaluation import Evaluation, EvaluationRequest
 from medadv_desktop.audit.plan.schema import AuditPlan
+from medadv_desktop.audit.runner.subjects import Ready
+from medadv_desktop.audit.runner.work import CorruptionWork, Judged
 from medadv_desktop.audit.runs import AuditControl, AuditFinished, AuditRequest, CellProgress
 from medadv_desktop.audit.store.images import load_pair
 from medadv_desktop.audit.store.records import CellRecord, RowQuery
 from medadv_desktop.audit.store.store import AuditStore
 from medadv_desktop.datasets.opening import open_dataset
 from medadv_desktop.errors import AuditError
-from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Partial
+from medadv_desktop.jobs import CancelToken, Emit, Event, JobCancelled, Partial
 
 WriteModel = Callable[..., Path]
 
@@ -310,3 +312,57 @@ model = "{second}"
             theirs = int(other(torch.from_numpy(image)[None]).argmax())
         # Their classes stand the other way round.
         assert rows.judged[k, 0, 0] == 1 - theirs
+
+
+def test_that_a_model_that_raises_fails_its_cell_alone(
+    plan: AuditPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raising(*_: object) -> None:
+        raise RuntimeError("my own layer is broken\nsecond line")
+
+    monkeypatch.setattr(CorruptionWork, "on", raising)
+    found = ran(tmp_path / "run", plan)
+    assert found.state == "failed"
+    assert {f.reason for f in found.failures} == {"RuntimeError: my own layer is broken"}
+    assert (found.done, len(found.failures)) == (6, 2)
+    monkeypatch.undo()
+    assert ran(tmp_path / "run", None).state == "done"
+
+
+def test_that_a_batch_that_does_not_fit_is_halved_and_told(
+    plan: AuditPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = CorruptionWork.on
+
+    def small(work: CorruptionWork, ready: Ready, emit: Emit) -> Judged:
+        if len(ready) > 2:
+            raise torch.OutOfMemoryError("too much")
+        return whole(work, ready, emit)
+
+    monkeypatch.setattr(CorruptionWork, "on", small)
+    assert ran(tmp_path / "run", plan).state == "done"
+    with AuditStore.open(tmp_path / "run") as store:
+        record = cell(store, "gaussian-noise")
+        assert record.rows == 24
+        assert record.outcome is not None
+        assert any("out of memory: went on with" in note for note in record.outcome.notes)
+
+
+def test_that_a_model_of_another_kind_does_not_judge(
+    write_model: WriteModel, tmp_path: Path
+) -> None:
+    data = audit_cases.write_set(tmp_path, 6)
+    other = write_model("findings", classes=("a", "b", "c"), multi_label=True)
+    more = f"""
+[[attacks]]
+id = "fgsm"
+attack = "fgsm"
+transfer = true
+models = ["tiny"]
+[[models]]
+id = "findings"
+model = "{other}"
+"""
+    found = ran(tmp_path / "run", audit_cases.plan_with(write_model(), data, more))
+    assert [f.title for f in found.failures] == ["findings on set: clean images"]
+    assert "single-label" in found.failures[0].reason

@@ -37,7 +37,7 @@ from medadv_desktop.corruptions.registry import make_corruption, make_sequence
 from medadv_desktop.datasets.dataset import Dataset
 from medadv_desktop.datasets.fingerprint import fingerprint
 from medadv_desktop.datasets.opening import open_dataset
-from medadv_desktop.errors import DatasetError
+from medadv_desktop.errors import DatasetError, MedAdvError
 from medadv_desktop.jobs import CancelToken, Emit
 from medadv_desktop.models.card import Preprocessing
 from medadv_desktop.models.input_plan import plan_input
@@ -258,7 +258,10 @@ class Bench:
         for model, dataset in self.plan.pairs():
             if dataset.id != cell.dataset or model.id == cell.model:
                 continue
-            other = self.subject(model.id, dataset.id)
+            try:
+                other = self.subject(model.id, dataset.id)
+            except MedAdvError:
+                continue  # its own cells say why
             order = class_order(subject.model.card, other.model.card, by_order=by_order)
             if order is not None:
                 found[model.id] = (other, order)
