@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 
 class JobCancelled(BaseException):
@@ -54,6 +55,14 @@ class Message:
 
     text: str
     level: str = "info"
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A partial result of one of several things: it replaces only an earlier one of its key."""
+
+    @property
+    def key(self) -> str: ...
 
 
 @dataclass(frozen=True)

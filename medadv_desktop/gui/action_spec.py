@@ -19,9 +19,10 @@ MENUS = (
     QT_TRANSLATE_NOOP("Actions", "&Data"),
     QT_TRANSLATE_NOOP("Actions", "&Model"),
     QT_TRANSLATE_NOOP("Actions", "&Attack"),
+    QT_TRANSLATE_NOOP("Actions", "A&udit"),
     QT_TRANSLATE_NOOP("Actions", "&Help"),
 )
-FILE, VIEW, MEASURE, DATA, MODEL, ATTACK, HELP = MENUS
+FILE, VIEW, MEASURE, DATA, MODEL, ATTACK, AUDIT, HELP = MENUS
 
 
 def always(_window: MainWindow) -> str:
@@ -44,7 +45,7 @@ class ActionSpec:
         shortcuts: as `QKeySequence` reads them; the first is shown.
         on_tool_bar: it has a button there.
         contexts: the context menus that offer it, by name: "study", "unreadable", "viewer",
-            "dataset".
+            "dataset", "audit".
     """
 
     id: str

@@ -20,6 +20,8 @@ from medadv_desktop.gui.action_spec import (
     ActionSpec,
     tr,
 )
+from medadv_desktop.gui.audit_actions import AUDIT_ACTIONS
+from medadv_desktop.gui.audit_run_actions import AUDIT_RUN_ACTIONS
 from medadv_desktop.gui.dataset_actions import DATASET_ACTIONS
 from medadv_desktop.gui.file_actions import FILE_ACTIONS
 from medadv_desktop.gui.generator_actions import GENERATOR_ACTIONS
@@ -75,6 +77,13 @@ def _toggle_privacy(window: MainWindow) -> None:
 
 def _toggle_theme(window: MainWindow) -> None:
     window.bench.theme.set_mode("light" if window.bench.theme.is_dark else "dark")
+
+
+def _find_smallest_budget(window: MainWindow) -> None:
+    dock = window.docks["budget"]
+    dock.show()
+    dock.raise_()
+    dock.widget().begin()
 
 
 ACTIONS: tuple[ActionSpec, ...] = (
@@ -244,7 +253,20 @@ ACTIONS: tuple[ActionSpec, ...] = (
         _nothing_runs,
         on_tool_bar=True,
     ),
+    ActionSpec(
+        "smallest-budget",
+        QT_TRANSLATE_NOOP("Actions", "Find the &smallest budget"),
+        ATTACK,
+        0,
+        _find_smallest_budget,
+        QT_TRANSLATE_NOOP("Actions", "Bisect the budget of the attack as it is set, on the image"),
+        "budget",
+        ("Shift+F5",),
+        lambda w: w.docks["budget"].widget().search.why_not(),
+    ),
     *GENERATOR_ACTIONS,
+    *AUDIT_RUN_ACTIONS,
+    *AUDIT_ACTIONS,
     ActionSpec(
         "palette",
         QT_TRANSLATE_NOOP("Actions", "&Find an action…"),

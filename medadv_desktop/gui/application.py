@@ -32,6 +32,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from medadv_desktop import __version__
+from medadv_desktop.gui.audit_run import attend
 from medadv_desktop.gui.bridge import ComputeBridge
 from medadv_desktop.gui.collecting import GarbageCollector
 from medadv_desktop.gui.controller import Controller
@@ -182,7 +183,9 @@ def make_session(
     bridge.device = device
     controller = Controller(studies, case, view, jobs, log, settings, bridge)
     bench = Workbench(studies, case, view, jobs, log, controller, theme)
-    return Session(MainWindow(bench, settings), bench, settings, tap)
+    window = MainWindow(bench, settings)
+    attend(window)
+    return Session(window, bench, settings, tap)
 
 
 class _FirstPaint(QObject):

@@ -12,7 +12,7 @@ from medadv_desktop.gui.background import Background, Urgency, Work
 from medadv_desktop.gui.bridge import ComputeBridge
 from medadv_desktop.gui.messages import Notices
 from medadv_desktop.gui.running import Failure
-from medadv_desktop.gui.state.jobs import JobList, JobState
+from medadv_desktop.gui.state.jobs import Job, JobList, JobState
 from medadv_desktop.gui.state.log import Level, LogLines
 from medadv_desktop.jobs import Message, Progress
 
@@ -89,6 +89,10 @@ class JobDesk(QObject):
         if listed:
             self._jobs.add(job_id, audience.doing)
         return job_id
+
+    def job(self, job_id: int) -> Job | None:
+        """The entry of a job in the list, None where it is not listed (any more)."""
+        return self._jobs.get(job_id)
 
     def cancel(self, job_id: int) -> None:
         """Ask a job to stop. An answer that is already on its way is not heard any more."""

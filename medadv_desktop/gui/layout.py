@@ -9,11 +9,11 @@ from typing import Literal
 from PySide6.QtCore import QByteArray, QSettings, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
-LAYOUT_VERSION = 5
+LAYOUT_VERSION = 6
 """Rises when docks come or go, so that an old layout is not half restored."""
 
 _STATE, _GEOMETRY, _VERSION = "layout/state", "layout/geometry", "layout/version"
-_LEFT_SHARE, _RIGHT_SHARE, _BOTTOM_SHARE = 0.18, 0.26, 0.22
+_LEFT_SHARE, _RIGHT_SHARE, _BOTTOM_SHARE = 0.205, 0.26, 0.22
 
 Area = Qt.DockWidgetArea
 Place = Area | Literal["viewers"]
@@ -30,13 +30,18 @@ def prepare(window: QMainWindow) -> None:
     )
 
 
-def arrange(window: QMainWindow, placed: Sequence[tuple[QDockWidget, Place]]) -> None:
+def arrange(
+    window: QMainWindow,
+    placed: Sequence[tuple[QDockWidget, Place]],
+    hidden: Sequence[QDockWidget] = (),
+) -> None:
     """Put every dock where it declares to stand.
 
     Left: tabs, over the whole height. Right: a column. Between them the viewers, a grid of two
-    rows filled column by column, and below these the bottom ones as tabs. All stand in one of Qt's
-    dock areas, split up: what lies in one area grows and shrinks in proportion with the window,
-    whereas of several areas without a central widget the outer ones would take all that is gained.
+    rows filled column by column, and below these the bottom ones as tabs. Those `hidden` come
+    there when they are shown. All stand in one of Qt's dock areas, split up: what lies in one area
+    grows and shrinks in proportion with the window, whereas of several areas without a central
+    widget the outer ones would take all that is gained.
     """
     for dock, _ in placed:
         dock.setFloating(False)
@@ -60,7 +65,7 @@ def arrange(window: QMainWindow, placed: Sequence[tuple[QDockWidget, Place]]) ->
         for front, behind in pairwise(tabs):
             window.tabifyDockWidget(front, behind)
     for dock, _ in placed:
-        dock.show()
+        dock.setVisible(dock not in hidden)
     for dock in (*left[:1], *bottom[:1]):
         dock.raise_()
     _share_out(window, left, viewers, right, bottom)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QSize
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QAbstractItemView
+from PySide6.QtWidgets import QAbstractItemView, QStyledItemDelegate, QStyleOptionViewItem
 
-from medadv_desktop.gui.theme import Theme
+from medadv_desktop.gui.theme import MEDIUM, Theme
 
 
 def dress(view: QAbstractItemView, theme: Theme) -> None:
@@ -14,6 +14,16 @@ def dress(view: QAbstractItemView, theme: Theme) -> None:
     dresser = _Dresser(view, theme)
     dresser.paint()
     theme.changed.connect(dresser.paint)
+
+
+class RoomyRows(QStyledItemDelegate):
+    """Rows with some air above and below their text."""
+
+    def sizeHint(
+        self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        size = super().sizeHint(option, index)
+        return QSize(size.width(), max(size.height(), option.fontMetrics.height() + MEDIUM))
 
 
 class _Dresser(QObject):

@@ -21,6 +21,7 @@ from medadv_desktop.gui import icons, layout
 from medadv_desktop.gui.about import AboutDialog
 from medadv_desktop.gui.actions import MENUS, VIEW, ActionSet, tr
 from medadv_desktop.gui.asking import FOLDER_KEY, ask_where_to_write
+from medadv_desktop.gui.audits.archivist import archivist_of
 from medadv_desktop.gui.docks import dock_specs
 from medadv_desktop.gui.docks.spec import DockSpec, Workbench
 from medadv_desktop.gui.dropping import open_dropped
@@ -181,7 +182,8 @@ class MainWindow(QMainWindow):
     def reset_layout(self) -> None:
         """Every dock to where it declares to stand."""
         placed = [(self.docks[spec.id], spec.area) for spec in self._specs]
-        layout.arrange(self, placed)
+        hidden = [self.docks[spec.id] for spec in self._specs if not spec.shown]
+        layout.arrange(self, placed, hidden)
 
     # ------------------------------------------------------------------ events
 
@@ -320,6 +322,7 @@ class MainWindow(QMainWindow):
             self.controller.model_library.marked_changed,
             self.controller.librarian.library.changed,
             self.controller.librarian.library.current_changed,
+            archivist_of(self.controller).choices_changed,
         ):
             changed.connect(self.actions_.refresh_soon)
         self.controller.privacy.changed.connect(self._show_title)

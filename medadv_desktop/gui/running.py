@@ -12,7 +12,16 @@ from PySide6.QtCore import QObject, Signal
 
 from medadv_desktop.errors import MedAdvError
 from medadv_desktop.gui.file_names import located
-from medadv_desktop.jobs import CancelToken, Emit, Event, JobCancelled, Message, Partial, Progress
+from medadv_desktop.jobs import (
+    CancelToken,
+    Emit,
+    Event,
+    JobCancelled,
+    Keyed,
+    Message,
+    Partial,
+    Progress,
+)
 
 MOST_UPDATES_PER_SECOND = 15
 
@@ -87,7 +96,8 @@ def run_job(
     Args:
         work: the job; gets the `emit` to talk to.
         token: what stops it. An answer that comes after a stop was asked for is dropped.
-        thin_partials: partial values replace each other, so that all but the latest may be lost.
+        thin_partials: partial values replace each other, so that all but the latest may be lost;
+            of `Keyed` ones the latest of every key is sent in any case.
     """
     steady = _Steady(job_id, signals, thin_partials)
     try:
@@ -96,8 +106,10 @@ def run_job(
         answer = work(steady)
         token.check()
     except JobCancelled:
+        steady.flush_keyed()
         signals.cancelled.emit(job_id)
     except BaseException as error:
+        steady.flush_keyed()
         signals.failed.emit(job_id, Failure.of(error))
     else:
         steady.flush()
@@ -111,28 +123,43 @@ class _Steady:
         self._job_id = job_id
         self._signals = signals
         self._thin_partials = thin_partials
-        self._next = {Progress: 0.0, Partial: 0.0}
+        self._next: dict[type, float] = {Progress: 0.0, Partial: 0.0, Keyed: 0.0}
         self._held: Progress | None = None
+        self._keyed: dict[str, Keyed] = {}
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Message):
             self._signals.message.emit(self._job_id, event)
         elif isinstance(event, Partial):
-            if not self._thin_partials or self._due(Partial):
-                self._signals.partial.emit(self._job_id, event.value)
+            self._pass_on(event.value)
         elif self._due(Progress):
             self._held = None
             self._signals.progress.emit(self._job_id, event)
         else:
             self._held = event
+        if self._keyed and self._due(Keyed):
+            self.flush_keyed()
+
+    def _pass_on(self, value: object) -> None:
+        if self._thin_partials and isinstance(value, Keyed):
+            self._keyed[value.key] = value
+        elif not self._thin_partials or self._due(Partial):
+            self._signals.partial.emit(self._job_id, value)
+
+    def flush_keyed(self) -> None:
+        """Send the latest partial value of every key that was held back."""
+        held, self._keyed = self._keyed, {}
+        for value in held.values():
+            self._signals.partial.emit(self._job_id, value)
 
     def flush(self) -> None:
-        """Send the last progress, if it was held back."""
+        """Send the last progress and keyed partial values, if they were held back."""
+        self.flush_keyed()
         if self._held is not None:
             self._signals.progress.emit(self._job_id, self._held)
             self._held = None
 
-    def _due(self, kind: type[Progress] | type[Partial]) -> bool:
+    def _due(self, kind: type) -> bool:
         now = time.monotonic()
         if now < self._next[kind]:
             return False

@@ -25,7 +25,10 @@ NAMES = (
     "tags",
     "models",
     "datasets",
+    "audits",
     "import_report",
+    "audit_run",
+    "audit_results",
     "jobs",
     "log",
 )

@@ -42,6 +42,7 @@ class DockSpec:
         icon: name of an SVG in resources/icons, without suffix.
         area: where it stands by default; viewers stand in the middle ("viewers").
         build: makes the content.
+        shown: whether it stands there by default, or comes when there is something to show.
     """
 
     id: str
@@ -49,3 +50,4 @@ class DockSpec:
     icon: str
     area: Qt.DockWidgetArea | Literal["viewers"]
     build: Callable[[Workbench], QWidget]
+    shown: bool = True

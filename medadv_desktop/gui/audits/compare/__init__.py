@@ -1,0 +1,1 @@
+"""Two audits, or two models of one, side by side."""
