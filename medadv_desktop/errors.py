@@ -70,6 +70,14 @@ class AuditError(MedAdvError):
     """An audit's folder or store that cannot be used as one."""
 
 
+class RecipeError(MedAdvError):
+    """A training recipe that cannot be read or contradicts itself."""
+
+
+class TrainingError(MedAdvError):
+    """A training that cannot begin, go on or be trusted any more."""
+
+
 class CorruptionError(MedAdvError):
     """Images that cannot be corrupted, or decisions over them that cannot be counted."""
 

@@ -154,18 +154,21 @@ def _export(
     return describe_export(export, result), told
 
 
-def free_folder(out: Path, path: Path) -> Path:
-    """A folder in `out` named after the file, numbered where the name is taken by another file."""
+def free_folder(out: Path, path: Path, story: str = "result.json") -> Path:
+    """A folder in `out` named after the file, numbered where the name is taken by another file.
+
+    `story` is the JSON in it that names the file.
+    """
     folder, number = out / path.stem, 1
-    while (folder / "result.json").exists() and not _is_of(folder, path):
+    while (folder / story).exists() and not _is_of(folder / story, path):
         number += 1
         folder = out / f"{path.stem}-{number}"
     return folder
 
 
-def _is_of(folder: Path, path: Path) -> bool:
+def _is_of(story: Path, path: Path) -> bool:
     try:
-        content = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        content = json.loads(story.read_text(encoding="utf-8"))
         return bool(content["input"]["path"] == str(path))
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -82,8 +82,8 @@ class PreparedInputs:
         ):
             return
         try:
-            self._images = _mapped(folder / f"images-{number}", np.uint16, (count, *shape))
-            self._paddings = _mapped(folder / f"padding-{number}", np.uint8, (count, packed))
+            self._images = mapped(folder / f"images-{number}", np.uint16, (count, *shape))
+            self._paddings = mapped(folder / f"padding-{number}", np.uint8, (count, packed))
         except OSError:  # the room went to somebody else: decode anew for every cell
             self._images = self._paddings = None
 
@@ -152,7 +152,7 @@ class PreparedInputs:
         return _One(self._images[place], padding)
 
 
-def _mapped(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+def mapped(path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
     """Zeros in a new file that memory is mapped to.
 
     Raises:

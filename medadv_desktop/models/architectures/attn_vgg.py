@@ -62,7 +62,12 @@ class AttnVGG(nn.Module):
         channels: of the input.
         classes: number of logits.
         normalised: see `AttentionBlock`.
+
+    Attributes:
+        response_layer: whose maps class-activation maps weigh; what runs last are attention maps.
     """
+
+    response_layer = "pool5"
 
     def __init__(self, channels: int, classes: int, normalised: bool = False) -> None:
         super().__init__()
