@@ -62,6 +62,7 @@ class AuditRequest:
         folder: of the run; made where it is missing.
         plan: None goes on with the audit in the folder; with a plan, the folder must hold none.
         control: how it is paused and reordered.
+        again: cells that failed or were given up are tried again; else they stay as they are.
         cache: file of remembered digests for the fingerprints; None means the user's own.
     """
 
@@ -69,6 +70,7 @@ class AuditRequest:
     plan: AuditPlan | None = None
     control: AuditControl = field(default_factory=AuditControl)
     cache: Path | None = None
+    again: bool = True
 
 
 @dataclass(frozen=True)

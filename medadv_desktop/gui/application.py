@@ -94,13 +94,26 @@ def run_window(paths: Sequence[Path | str] = (), model: str = "", device: str = 
     return _run(begin, device)
 
 
-def run_demo_window(images: Sequence[DemoImage], device: str = "auto") -> int:
+def run_demo_window(
+    images: Sequence[DemoImage], device: str = "auto", audit: Path | None = None
+) -> int:
     """Open the window on a demo study, with model and attack ready and run on the first image.
+
+    Args:
+        audit: folder where the demo audit is run after that attack; None for none.
 
     Returns:
         the exit code.
     """
-    return _run(lambda controller: controller.open_demo_images(images, attack=True), device)
+
+    def begin(controller: Controller) -> None:
+        if audit is not None:
+            from medadv_desktop.gui.demo_audit import DemoAudit
+
+            DemoAudit(controller, audit)
+        controller.open_demo_images(images, attack=True)
+
+    return _run(begin, device)
 
 
 def _run(begin: Callable[[Controller], None], device: str) -> int:

@@ -13,6 +13,7 @@ from medadv_desktop.audit.summaries import AuditRun
 from medadv_desktop.gui.action_spec import AUDIT, ActionSpec, tr
 from medadv_desktop.gui.asking import FOLDER_KEY
 from medadv_desktop.gui.audits.archivist import Archivist, archivist_of
+from medadv_desktop.gui.audits.reporting import verify
 
 if TYPE_CHECKING:
     from medadv_desktop.gui.main_window import MainWindow
@@ -75,6 +76,26 @@ def _compare(window: MainWindow) -> None:
     compare(window)
 
 
+def _at_rest(window: MainWindow) -> str:
+    """Nothing is written to it now."""
+    if reason := _not_readable(window):
+        return reason
+    run = _current(window)
+    return tr("It is running") if run.at_work or _archivist(window).is_running(run.folder) else ""
+
+
+def _report(window: MainWindow) -> None:
+    if (run := _current(window)) is not None:
+        from medadv_desktop.gui.audits.report_dialog import ask_for_report
+
+        ask_for_report(window, run.folder, run.name)
+
+
+def _verify(window: MainWindow) -> None:
+    if (run := _current(window)) is not None:
+        verify(window.controller, run.folder, run.name)
+
+
 def _reveal(window: MainWindow) -> None:
     if (run := _current(window)) is not None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(run.folder)))
@@ -126,6 +147,32 @@ AUDIT_ACTIONS: tuple[ActionSpec, ...] = (
         "compare",
         ("Ctrl+Alt+C",),
         _no_figures,
+        contexts=("audit",),
+    ),
+    ActionSpec(
+        "make-audit-report",
+        QT_TRANSLATE_NOOP("Actions", "&Write report…"),
+        AUDIT,
+        1,
+        _report,
+        QT_TRANSLATE_NOOP(
+            "Actions", "HTML, PDF, JSON and CSV, and the integrity file, signed if you like"
+        ),
+        "export",
+        (),
+        _at_rest,
+        contexts=("audit",),
+    ),
+    ActionSpec(
+        "verify-audit",
+        QT_TRANSLATE_NOOP("Actions", "&Verify"),
+        AUDIT,
+        1,
+        _verify,
+        QT_TRANSLATE_NOOP("Actions", "See whether anything in the audit's folder has changed"),
+        "fingerprint",
+        (),
+        _at_rest,
         contexts=("audit",),
     ),
     ActionSpec(

@@ -31,12 +31,11 @@ def _not_to_be_paused(window: MainWindow) -> str:
     stage = _audits(window).stage
     if stage is AuditStage.PAUSING:
         return tr("It pauses after this batch")
-    return "" if stage is AuditStage.RUNNING else tr("No audit is running")
+    return "" if stage.pausable else tr("No audit is running")
 
 
 def _not_to_be_stopped(window: MainWindow) -> str:
-    running = _audits(window).stage in (AuditStage.RUNNING, AuditStage.PAUSING)
-    return "" if running else tr("No audit is running")
+    return "" if _audits(window).stage.stoppable else tr("No audit is running")
 
 
 def _chosen(window: MainWindow) -> AuditRun | None:

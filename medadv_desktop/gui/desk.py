@@ -41,9 +41,11 @@ class JobDesk(QObject):
 
     Signals:
         stopped: after `stop`: both have come to rest.
+        computing_changed: `computing` is another.
     """
 
     stopped = Signal()
+    computing_changed = Signal()
 
     def __init__(
         self,
@@ -80,7 +82,13 @@ class JobDesk(QObject):
         self._computing.add(job_id)
         self._audiences[job_id] = audience
         self._jobs.add(job_id, audience.doing, device)
+        self.computing_changed.emit()
         return job_id
+
+    @property
+    def computing(self) -> frozenset[int]:
+        """The jobs that wait for the compute thread or work there, in the order of their ids."""
+        return frozenset(self._computing)
 
     def read(self, work: Work, urgency: Urgency, audience: Audience, listed: bool = False) -> int:
         """Queue work on files; `listed` puts it on the list of jobs."""
@@ -155,8 +163,10 @@ class JobDesk(QObject):
         if audience is not None and audience.ended is not None:
             audience.ended()
         unheard = self._stopping or job_id in self._cancelled
-        self._computing.discard(job_id)
         self._cancelled.discard(job_id)
+        if job_id in self._computing:
+            self._computing.discard(job_id)
+            self.computing_changed.emit()
         return None if unheard else audience
 
     def _on_bridge_stopped(self) -> None:

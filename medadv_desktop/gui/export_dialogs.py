@@ -26,8 +26,8 @@ from medadv_desktop.gui.viewers.pictures import to_image
 _WIDTH = 480
 
 
-class _ExportDialog(QDialog):
-    """A dialog with a text, fields, and the buttons "Save as…" and "Cancel"."""
+class ExportDialog(QDialog):
+    """A dialog with texts and fields, as high as they need."""
 
     def __init__(self, title: str, parent: QWidget | None) -> None:
         super().__init__(parent)
@@ -66,7 +66,7 @@ class _ExportDialog(QDialog):
         self.content.addWidget(buttons)
 
 
-class DicomDialog(_ExportDialog):
+class DicomDialog(ExportDialog):
     """How the attacked image is written as DICOM.
 
     Signals:
@@ -128,7 +128,7 @@ class DicomDialog(_ExportDialog):
             self.fit()
 
 
-class PictureDialog(_ExportDialog):
+class PictureDialog(ExportDialog):
     """Which viewer is exported as a picture.
 
     Signals:

@@ -81,7 +81,8 @@ class AuditEngine(FakeEngine):
                 store.reorder(order)
             if control.paused:
                 return self._finished(request, store, "paused", failures)
-            rest = [r for r in store.cells() if r.state != "done" and r.cell.id not in tried]
+            settled = ("done",) if request.again else ("done", "failed", "cancelled")
+            rest = [r for r in store.cells() if r.state not in settled and r.cell.id not in tried]
             if not rest:
                 break
             cell = rest[0].cell

@@ -9,8 +9,11 @@ import pytest
 from medadv_desktop.audit.library import TRASH
 from medadv_desktop.audit.store.store import AuditStore
 from medadv_desktop.gui.audits.archivist import archivist_of
+from medadv_desktop.gui.audits.report_dialog import ReportDialog
 from medadv_desktop.gui.audits.run_list import RUN
 from medadv_desktop.gui.state import audit_library
+from medadv_desktop.gui.wizards.audit.dialog import AuditWizard
+from tests.audit_store.building import SMALL_PLAN, build_audit
 from tests.gui.audit_samples import make_run
 
 
@@ -48,6 +51,12 @@ def test_that_an_empty_folder_invites(qtbot, audits, session):
     qtbot.waitUntil(lambda: not panel.invitation.isHidden())
     assert panel.currentWidget() is panel.empty
     assert panel.open_button.text() == "Open audit folder…"
+    with qtbot.waitSignal(session.bench.controller.action_wanted) as wanted:
+        panel.new_button.click()
+    assert wanted.args == ["new-audit"]
+    wizard = session.window.findChild(AuditWizard)
+    assert wizard.isVisible()
+    wizard.reject()
 
 
 def test_that_runs_are_listed_with_state_and_lowest_robust_accuracy(qtbot, audits, session):
@@ -73,6 +82,7 @@ def test_that_a_damaged_store_is_listed_with_its_reason(qtbot, audits, session):
     settle(qtbot, session, lambda: panel.rows.rowCount() == 2)
     row = next(k for k in range(2) if panel.rows.index(k, 0).data(RUN).name == "broken")
     panel.list.setCurrentIndex(panel.rows.index(row, 0))
+    qtbot.waitUntil(lambda: panel.details.broken.text.text() != "")
     assert "cannot be read" in panel.rows.index(row, 0).data()
     assert "cannot be used as an audit store" in panel.details.broken.text.text()
     show = session.window.actions_["show-audit-results"]
@@ -170,3 +180,24 @@ def test_that_a_folder_without_audits_is_refused_in_words(qtbot, audits, session
     qtbot.waitUntil(lambda: bool(notices.notices))
     assert "There is no audit in" in notices.notices[-1].text
     assert archivist_of(session.bench.controller).library.opened == ()
+
+
+def test_that_a_report_is_written_and_the_audit_verified(qtbot, audits, session):
+    folder = build_audit(audits / "one", SMALL_PLAN, samples=6, batch=6, images=False)
+    panel = shown(qtbot, session)
+    settle(qtbot, session, lambda: panel.rows.rowCount() == 1)
+    actions, notices = session.window.actions_, session.bench.controller.notices
+    qtbot.waitUntil(actions["make-audit-report"].isEnabled)
+    actions["make-audit-report"].trigger()
+    session.window.findChild(ReportDialog).write.click()
+    settle(qtbot, session, lambda: bool(notices.notices))
+    assert notices.notices[-1].actions[0].text == "Open report"
+    for name in ("report/report.html", "report/report.pdf", "report/report.json", "integrity.json"):
+        assert (folder / name).is_file()
+    actions["verify-audit"].trigger()
+    settle(qtbot, session, lambda: len(notices.notices) == 2)
+    assert "is what it was" in notices.notices[-1].text
+    (folder / "plan.toml").write_text("other")
+    actions["verify-audit"].trigger()
+    settle(qtbot, session, lambda: len(notices.notices) == 3)
+    assert "no longer what it was: changed: plan.toml" in notices.notices[-1].text

@@ -16,7 +16,9 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 
 from medadv_desktop.analysis.charts.values import HeatMap, LineChart
+from medadv_desktop.audit.plan.files import plan_of
 from medadv_desktop.audit.requests import AttackRequest
+from medadv_desktop.audit.runs import AuditFinished, AuditRequest, CellProgress
 from medadv_desktop.audit.store.images import keep_pair
 from medadv_desktop.audit.store.records import Batch, CellOutcome
 from medadv_desktop.audit.store.store import AuditStore
@@ -27,9 +29,11 @@ from medadv_desktop.gui.audits.results.cells import ACCURACY, NOTE, SAMPLES, TIT
 from medadv_desktop.gui.audits.results.export import write_chart
 from medadv_desktop.gui.audits.samples.table import AFTER, ID, LINF, SMALLEST
 from medadv_desktop.gui.state import audit_library
+from medadv_desktop.gui.state.audits import audits_of
+from medadv_desktop.jobs import Partial
 from tests.audit_store.building import build_audit
 from tests.gui.audit_samples import PLAN, add_cell, figures_of, make_run, names_of, rows_of
-from tests.gui.conftest import SIDE
+from tests.gui.conftest import SIDE, FakeEngine
 
 
 @pytest.fixture
@@ -52,6 +56,27 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def whole(built: Path, audits: Path) -> Path:
     """That audit in the program's own folder."""
     return Path(shutil.copytree(built, audits / "one"))
+
+
+class AuditingEngine(FakeEngine):
+    """Begins an audit: one cell is done, of the next one batch; it ends when `go` is set."""
+
+    def run(self, request, emit, token):
+        if not isinstance(request, AuditRequest):
+            return super().run(request, emit, token)
+        with AuditStore.create(request.folder, request.plan) as store:
+            first, second = (record.cell for record in store.cells()[:2])
+            add_cell(store, first, 40)
+            add_cell(store, second, 40, done=1)
+            emit(Partial(CellProgress(second.id, "running", "", 1, 2, 20, 18, 15)))
+            while not self.go.wait(0.002):
+                token.check()
+        return AuditFinished(request.folder, "paused", 1, 12, (), 0.1)
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return AuditingEngine()
 
 
 def results_of(qtbot, session, folder: Path):
@@ -198,6 +223,17 @@ def test_that_colours_follow_the_theme(qtbot, whole, session):
 # -------------------------------------------------------------------- states
 
 
+def test_that_doubts_stand_before_the_figures(qtbot, audits, session):
+    folder = make_run(audits / "one", done=1)
+    doubt = {"sign": "s", "message": "gradients are masked", "remedy": "Try a black box"}
+    with AuditStore.open(folder, write=True) as store:
+        clean = store.cells()[0]
+        store.finish_cell(clean.cell.id, replace(clean.outcome, suspicions=(doubt,)))
+    panel = results_of(qtbot, session, folder)
+    assert panel.headlines.doubts.text.text() == "net-a: gradients are masked"
+    assert panel.headlines.doubts.remedy.text() == "Try a black box"
+
+
 def test_that_a_run_that_cannot_be_read_says_why(qtbot, audits, session):
     broken = audits / "broken"
     broken.mkdir()
@@ -238,6 +274,27 @@ def test_that_what_a_running_audit_writes_appears(qtbot, audits, session, monkey
         store.finish_cell(cell.id, CellOutcome(figures_of(store.rows(cell.id), True)))
     qtbot.waitUntil(lambda: column(panel, ACCURACY)[1] == "77.5 %")
     assert len(panel.maps.shown) == 1
+
+
+def test_that_an_audit_of_this_window_is_followed_beyond_its_store(
+    qtbot, audits, session, engine, tmp_path
+):
+    engine.go.clear()
+    folder, running = audits / "live", audits_of(session.bench.controller)
+    assert running.start(folder, plan_of(PLAN.format(name="Live", data=tmp_path)))
+    running.show(folder)
+    panel = session.window.docks["audit_results"].widget()
+    # 15 of 20 is what the audit told; the store has no figures of that cell yet.
+    qtbot.waitUntil(
+        lambda: bool(panel.table.lines) and column(panel, ACCURACY)[:3] == ["90.0 %", "75.0 %", "–"]
+    )
+    assert panel.follower.live
+    assert panel.state.text() == "running, 1 of 12 cells"
+    library = archivist_of(session.bench.controller).library
+    qtbot.waitUntil(lambda: library.find(folder) is not None)
+    with qtbot.waitSignal(running.ended):
+        engine.go.set()
+    qtbot.waitUntil(lambda: not panel.state.text().startswith("running"))
 
 
 # -------------------------------------------------------------------- samples
@@ -384,7 +441,7 @@ def test_that_a_sample_opens_with_the_image_that_was_kept(qtbot, audits, session
     assert not engine.of(AttackRequest)
     assert np.allclose(case.outcome.perturbation, 2 / 255, atol=1e-5)
     assert case.outcome.request.attack.epsilon == pytest.approx(1 / 255)
-    assert "the audit kept" in page.told.full_text()
+    assert page.told.full_text() == "Shown as the audit kept it"
 
 
 def test_that_a_sample_whose_image_was_not_kept_is_attacked_again(
@@ -396,7 +453,7 @@ def test_that_a_sample_whose_image_was_not_kept_is_attacked_again(
     assert request.attack.epsilon == pytest.approx(1 / 255)
     assert (request.seed, request.labels, request.precision) == (0, (0,), "float32")
     assert request.sample_id is not None
-    assert "run again" in page.told.full_text()
+    assert "attacked again" in page.told.full_text()
 
 
 def test_that_a_corrupted_sample_is_corrupted_again(qtbot, audits, session, data, engine):

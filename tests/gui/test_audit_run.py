@@ -87,7 +87,7 @@ def held(qtbot, audits, engine: AuditEngine, tmp_path: Path, at: int = 1) -> Non
     engine.go.clear()
     assert audits.start(tmp_path / "run", plan(tmp_path))
     qtbot.waitUntil(lambda: engine.holding.is_set() and len(engine.worked) == at)
-    qtbot.waitUntil(lambda: sum(c.state == "done" for c in audits.cells) == at)
+    qtbot.waitUntil(lambda: sum(c.ended for c in audits.cells) == at)
 
 
 def rest(qtbot, audits, engine: AuditEngine) -> None:
@@ -261,6 +261,85 @@ def _waiting(cell):
     from medadv_desktop.gui.state.audits import CellStanding
 
     return CellStanding(cell)
+
+
+# ---------------------------------------------------------------------- making way
+
+
+def test_that_other_work_goes_first_and_the_audit_goes_on_by_itself(
+    qtbot, session, audits, engine, panel, tmp_path
+):
+    engine.failing = ("fgsm",)
+    held(qtbot, audits, engine, tmp_path)
+    stages = [audits.stage]
+    audits.changed.connect(lambda: stages.append(audits.stage))
+    session.bench.controller.choose_model("net-b")
+    assert audits.stage is AuditStage.YIELDING
+    assert panel.state.text() == "making way after this batch…"
+    said: list[str] = []
+    audits.changed.connect(lambda: said.append(panel.state.text()))
+    engine.at = -1
+    engine.go.set()
+    qtbot.waitUntil(lambda: not audits.running)
+    assert audits.stage is AuditStage.FAILED
+    kinds = [type(r) for r in engine.requests if isinstance(r, AuditRequest | LoadRequest)]
+    assert kinds == [AuditRequest, LoadRequest, AuditRequest]
+    S = AuditStage
+    assert list(dict.fromkeys(stages)) == [S.RUNNING, S.YIELDING, S.WAITING, S.FAILED]
+    assert stages.count(S.WAITING) == 1
+    assert "waiting for other work" in said
+    assert "paused" not in said
+    assert len(engine.worked) == len(set(engine.worked)) == 4  # what failed is not tried again
+
+
+def test_that_what_failed_or_was_left_out_stays_so_when_an_audit_made_way(
+    qtbot, session, audits, engine, panel, tmp_path
+):
+    engine.failing = ("fgsm",)
+    held(qtbot, audits, engine, tmp_path, at=2)
+    clean, fgsm, pgd, noise = panel.list.order()
+    audits.give_up(pgd)
+    session.bench.controller.choose_model("net-b")
+    rest(qtbot, audits, engine)
+    assert engine.worked == [clean, fgsm, noise]
+    assert audits.stage is AuditStage.FAILED
+
+
+def test_that_a_user_can_pause_or_stop_an_audit_that_makes_way(
+    qtbot, session, audits, engine, panel, tmp_path
+):
+    held(qtbot, audits, engine, tmp_path)
+    session.bench.controller.choose_model("net-b")
+    panel.pause.click()
+    assert audits.stage is AuditStage.PAUSING
+    rest(qtbot, audits, engine)
+    qtbot.waitUntil(lambda: not session.bench.jobs.busy)
+    assert audits.stage is AuditStage.PAUSED
+    assert len(engine.of(AuditRequest)) == 1
+
+    held_again(qtbot, audits, engine)
+    waiting = []
+
+    def pause_while_it_waits() -> None:
+        if audits.stage is AuditStage.WAITING and not waiting:
+            waiting.append(True)
+            session.window.actions_["pause-audit"].trigger()
+
+    audits.changed.connect(pause_while_it_waits)
+    session.bench.controller.choose_model("net-a")
+    rest(qtbot, audits, engine)
+    assert waiting
+    assert audits.stage is AuditStage.PAUSED
+    assert not audits._quiet.isActive()
+    assert len(engine.of(AuditRequest)) == 2
+
+
+def held_again(qtbot, audits, engine: AuditEngine) -> None:
+    """A paused audit gone on with, which waits before its first cell."""
+    engine.at = 0
+    engine.go.clear()
+    assert audits.resume()
+    qtbot.waitUntil(engine.holding.is_set)
 
 
 # ---------------------------------------------------------------------- closing the window

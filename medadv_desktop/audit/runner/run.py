@@ -96,8 +96,9 @@ def _prepare(request: AuditRequest, emit: Emit) -> None:
         return
     tell_losses(folder, emit)
     with gathered(folder) as store:
+        open_states = ("failed", "cancelled", "running") if request.again else ("running",)
         for record in store.cells():
-            if record.state in ("failed", "cancelled", "running"):
+            if record.state in open_states:
                 store.mark(record.cell.id, "waiting")
         plan = store.plan
     if not (folder / PLAN_NAME).is_file():
@@ -188,11 +189,12 @@ class _Run:
             self._train_first()
         self.team.meet("generators were trained")
         tried: set[str] = set()
+        settled = ("done",) if self.request.again else ("done", "failed", "cancelled")
         while not self._paused:
             self._reorder()
             waiting = [
                 r for r in self.store.cells()
-                if r.state != "done" and r.cell.id not in tried
+                if r.state not in settled and r.cell.id not in tried
                 and not self.request.control.is_given_up(r.cell.id)
             ]  # fmt: skip
             if not waiting:
@@ -252,6 +254,10 @@ class _Run:
         mine = [k for k in range(len(bounds)) if k not in done and self.team.takes(offset + k)]
         self.store.begin_cell(cell.id, len(bounds))
         self._look(cell.id)
+        if done and cell.id not in self._rights:
+            rows = self.store.rows(cell.id)
+            still = rows.right_before & rows.right_after
+            self._rights[cell.id] = int(rows.right_before.sum()), int(still.sum())
         run = CellRun(
             cell, work, judges, bounds, mine, self.bench, self.plan.keep, self.request.folder
         )

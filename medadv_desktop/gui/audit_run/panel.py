@@ -103,7 +103,8 @@ class AuditRunPanel(QWidget):
         parts = [tr("{done} of {all} cells").format(done=figure(done), all=figure(len(cells)))]
         if failed:
             parts.append(tr("{0} failed").format(figure(failed)))
-        job = audits.job if audits.running else None
+        at_work = audits.running and audits.stage is not AuditStage.WAITING
+        job = audits.job if at_work else None
         if job is not None:
             parts.append(time_text(job, self._bench.jobs.clock()))
         self.told.setText(" · ".join(p for p in parts if p) if cells else self._invitation())
@@ -124,8 +125,8 @@ class AuditRunPanel(QWidget):
         audits = self._audits
         waiting = [c for i in self.list.marked() if (c := audits.cell(i)) and not c.ended]
         self.go_on.setEnabled(audits.resumable)
-        self.pause.setEnabled(audits.stage is AuditStage.RUNNING)
-        self.cancel.setEnabled(audits.stage in (AuditStage.RUNNING, AuditStage.PAUSING))
+        self.pause.setEnabled(audits.stage.pausable)
+        self.cancel.setEnabled(audits.stage.stoppable)
         for button in (self.first, self.last):
             button.setEnabled(bool(waiting))
         self.leave.setEnabled(any(not c.given_up for c in waiting))

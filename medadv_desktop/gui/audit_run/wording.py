@@ -13,6 +13,11 @@ _STAGES = {
     AuditStage.RUNNING: (QT_TRANSLATE_NOOP("AuditRun", "running"), "accent"),
     AuditStage.PAUSING: (QT_TRANSLATE_NOOP("AuditRun", "pausing after this batch…"), "warning"),
     AuditStage.STOPPING: (QT_TRANSLATE_NOOP("AuditRun", "stopping…"), "warning"),
+    AuditStage.YIELDING: (
+        QT_TRANSLATE_NOOP("AuditRun", "making way after this batch…"),
+        "muted",
+    ),
+    AuditStage.WAITING: (QT_TRANSLATE_NOOP("AuditRun", "waiting for other work"), "muted"),
     AuditStage.PAUSED: (QT_TRANSLATE_NOOP("AuditRun", "paused"), "warning"),
     AuditStage.DONE: (QT_TRANSLATE_NOOP("AuditRun", "done"), "success"),
     AuditStage.FAILED: (QT_TRANSLATE_NOOP("AuditRun", "some cells failed"), "danger"),

@@ -43,6 +43,7 @@ _TOOLS = (
     ("open-audit", "open-folder"),
     ("show-audit-results", "results"),
     ("compare-audits", "compare"),
+    ("make-audit-report", "export"),
     ("reveal-audit", "link"),
     ("delete-audit", "remove"),
 )
@@ -251,10 +252,14 @@ class AuditsPanel(QStackedWidget):
             label.setWordWrap(True)
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             inside.addWidget(label)
+        self.new_button = QPushButton(self.tr("New audit…"))
+        icons.bind_icon(self.new_button, "audits", self._bench.theme)
+        self.new_button.clicked.connect(self._asking("new-audit"))
         self.open_button = QPushButton(self.tr("Open audit folder…"))
         icons.bind_icon(self.open_button, "open-folder", self._bench.theme)
         self.open_button.clicked.connect(self._asking("open-audit"))
-        inside.addWidget(self.open_button, 0, Qt.AlignmentFlag.AlignHCenter)
+        for button in (self.new_button, self.open_button):
+            inside.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
         block.addStretch(1)
         block.addWidget(self.reading)
         block.addWidget(self.invitation)

@@ -1,7 +1,8 @@
 """The audit of this window: its folder, how each of its cells stands, and how it came to its end.
 
 One audit runs at a time. It lives in the compute thread; what is here follows it, and may be
-listened to by any number of panels.
+listened to by any number of panels. Whatever else is asked of that thread goes first: the audit
+stops after its batch, and goes on when there is nothing else to do.
 """
 
 from __future__ import annotations
@@ -31,13 +32,18 @@ if TYPE_CHECKING:
 
 
 class AuditStage(StrEnum):
-    """How the audit at hand stands; the values of the last four are those of its store."""
+    """How the audit at hand stands; the values of the last four are those of its store.
+
+    Yielding: it stops after this batch, for other work waits; waiting: that work is being done.
+    """
 
     NONE = "none"
     OPENING = "opening"
     RUNNING = "running"
     PAUSING = "pausing"
     STOPPING = "stopping"
+    YIELDING = "yielding"
+    WAITING = "waiting for others"
     PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
@@ -48,8 +54,27 @@ class AuditStage(StrEnum):
         """It waits for the compute thread or works there; no other may begin."""
         return self in _RUNNING
 
+    @property
+    def pausable(self) -> bool:
+        return self in (AuditStage.RUNNING, AuditStage.YIELDING, AuditStage.WAITING)
 
-_RUNNING = (AuditStage.OPENING, AuditStage.RUNNING, AuditStage.PAUSING, AuditStage.STOPPING)
+    @property
+    def stoppable(self) -> bool:
+        return self.pausable or self is AuditStage.PAUSING
+
+
+_RUNNING = (
+    AuditStage.OPENING,
+    AuditStage.RUNNING,
+    AuditStage.PAUSING,
+    AuditStage.STOPPING,
+    AuditStage.YIELDING,
+    AuditStage.WAITING,
+)
+
+QUIET_MS = 400
+"""So long nobody else must want the compute thread before an audit that made way goes on:
+whoever got a prediction asks for the next one, and going on has a price."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +153,7 @@ class Audits(QObject):
     def __init__(self, controller: Controller) -> None:
         super().__init__(controller)
         self._controller = controller
+        self._desk = controller.librarian.desk
         self.stage = AuditStage.NONE
         self.folder: Path | None = None
         self.plan: AuditPlan | None = None
@@ -142,6 +168,10 @@ class Audits(QObject):
         self._last = -1.0
         self._pause = QTimer(self, singleShot=True)
         self._pause.timeout.connect(self._tell)
+        self._quiet = QTimer(self, singleShot=True, interval=QUIET_MS)
+        self._quiet.timeout.connect(self._go_on)
+        self._desk.computing_changed.connect(self._make_way)
+        self._desk.stopped.connect(self._quiet.stop)
 
     # ------------------------------------------------------------------ what is known
 
@@ -169,7 +199,7 @@ class Audits(QObject):
     @property
     def job(self) -> Job | None:
         """Its entry in the list of jobs, None before it was handed in."""
-        return None if self._job_id is None else self._controller.librarian.desk.job(self._job_id)
+        return None if self._job_id is None else self._desk.job(self._job_id)
 
     # ------------------------------------------------------------------ what is wanted
 
@@ -230,13 +260,17 @@ class Audits(QObject):
 
     def pause(self) -> None:
         """Stop after the batch in flight."""
-        if self.stage is AuditStage.RUNNING and self._control is not None:
+        if self.stage is AuditStage.WAITING:
+            self._end(AuditStage.PAUSED)
+        elif self.stage.pausable and self._control is not None:
             self._control.pause()
             self._set_stage(AuditStage.PAUSING)
 
     def cancel(self) -> None:
         """Stop at once; the batch in flight is lost, and nothing else."""
-        if self.stage in (AuditStage.RUNNING, AuditStage.PAUSING) and self._job_id is not None:
+        if self.stage is AuditStage.WAITING:
+            self._end(AuditStage.CANCELLED)
+        elif self.stage.stoppable and self._job_id is not None:
             self._set_stage(AuditStage.STOPPING)
             self._controller.cancel(self._job_id)
 
@@ -272,7 +306,12 @@ class Audits(QObject):
         return self._order, tuple(i for i, c in self._cells.items() if c.given_up)
 
     def _hand_in(
-        self, plan: AuditPlan | None, order: Sequence[str] = (), given_up: Sequence[str] = ()
+        self,
+        plan: AuditPlan | None,
+        order: Sequence[str] = (),
+        given_up: Sequence[str] = (),
+        *,
+        again: bool = True,
     ) -> None:
         from medadv_desktop.audit.runs import AuditControl, AuditRequest
 
@@ -290,7 +329,7 @@ class Audits(QObject):
             failed=self._failed,
             ended=self._job_ended,
         )
-        request = AuditRequest(self.folder, plan, self._control)
+        request = AuditRequest(self.folder, plan, self._control, again=again)
         self._job_id = self._controller.librarian.compute(request, audience)
         self._set_stage(AuditStage.RUNNING)
 
@@ -315,7 +354,33 @@ class Audits(QObject):
         )
         self._note(value.cell)
 
+    def _make_way(self) -> None:
+        """Whoever came after the audit would wait for all of it."""
+        if self.stage is AuditStage.RUNNING and self._control is not None:
+            if any(job_id > (self._job_id or 0) for job_id in self._desk.computing):
+                self._control.pause()
+                self._set_stage(AuditStage.YIELDING)
+        elif self.stage is AuditStage.WAITING:
+            self._wait_for_quiet()
+
+    def _wait_for_quiet(self) -> None:
+        if self._desk.computing or self._controller.background.stopping:
+            self._quiet.stop()
+        else:
+            self._quiet.start()
+
+    def _go_on(self) -> None:
+        if self.stage is not AuditStage.WAITING or self._desk.computing:
+            return
+        if not self._controller.background.stopping:
+            self._hand_in(None, *self._wishes(), again=False)
+
     def _finished(self, answer: AuditFinished) -> None:
+        if self.stage is AuditStage.YIELDING and answer.state == "paused":
+            self._control = None
+            self._set_stage(AuditStage.WAITING)
+            self._wait_for_quiet()
+            return
         self.outcome = answer
         self._end(AuditStage(answer.state))
 
@@ -331,6 +396,7 @@ class Audits(QObject):
 
     def _end(self, stage: AuditStage) -> None:
         self._control = None
+        self._quiet.stop()
         self._tell()
         for cell_id, standing in self._cells.items():
             if standing.state == "running":
@@ -409,8 +475,7 @@ class Audits(QObject):
                 failed(failure)
 
         audience = Audience(doing, done, failed=told)
-        desk = self._controller.librarian.desk
-        desk.read(lambda *_: stored_audit(folder), Urgency.FRAME, audience)
+        self._desk.read(lambda *_: stored_audit(folder), Urgency.FRAME, audience)
 
 
 def stored_audit(folder: Path) -> StoredAudit:

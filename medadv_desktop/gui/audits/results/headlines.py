@@ -11,6 +11,7 @@ from medadv_desktop.gui.audits.wording import interval, percent, state_text
 from medadv_desktop.gui.labelled.bars import figure
 from medadv_desktop.gui.theme import MEDIUM, SMALL, TINY, Theme, font
 from medadv_desktop.gui.viewers.pane import ElidedLabel
+from medadv_desktop.gui.wizards.steps import Callout
 
 if TYPE_CHECKING:
     from medadv_desktop.gui.audits.results.content import RunContent
@@ -86,9 +87,15 @@ class Headlines(QScrollArea):
             "samples": Card(self.tr("Samples judged"), theme),
         }
         inside = QWidget()
-        self._grid = QGridLayout(inside)
-        self._grid.setContentsMargins(SMALL, SMALL, SMALL, SMALL)
+        block = QVBoxLayout(inside)
+        block.setContentsMargins(SMALL, SMALL, SMALL, SMALL)
+        block.setSpacing(SMALL)
+        self.doubts = Callout(theme)
+        self._grid = QGridLayout()
         self._grid.setSpacing(SMALL)
+        block.addWidget(self.doubts)
+        block.addLayout(self._grid)
+        block.addStretch(1)
         self.setWidget(inside)
         inside.setAutoFillBackground(False)
         self.viewport().setAutoFillBackground(False)
@@ -125,6 +132,7 @@ class Headlines(QScrollArea):
             where = f"{found.model} · {found.title}"
             ends = interval(found.low, found.high)
             self.cards[name].say(percent(found.value), ends, where, light)
+        self._doubt(content)
         records = content.records
         done = sum(r.state == "done" for r in records)
         failed = sum(r.state == "failed" for r in records)
@@ -139,14 +147,23 @@ class Headlines(QScrollArea):
             figure(rows), note, self.tr("over all cells"), "warning" if left_out else "border"
         )
 
+    def _doubt(self, content: RunContent) -> None:
+        """Signs of a false sense of security stand before the figures that they speak of."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for record in content.records:
+            for doubt in record.outcome.suspicions if record.outcome is not None else ():
+                models = found.setdefault((doubt["message"], doubt["remedy"]), [])
+                if record.cell.model not in models:
+                    models.append(record.cell.model)
+        words = [f"{', '.join(models)}: {message}" for (message, _), models in found.items()]
+        remedies = dict.fromkeys(remedy for _, remedy in found if remedy)
+        self.doubts.say("warning", "\n".join(words), "\n".join(remedies))
+
     def _arrange(self, columns: int) -> None:
         if columns == self._columns:
             return
         self._columns = columns
         for k, card in enumerate(self.cards.values()):
             self._grid.addWidget(card, k // columns, k % columns)
-        for row in range(self._grid.rowCount() + 1):
-            self._grid.setRowStretch(row, 0)
-        self._grid.setRowStretch(-(-len(self.cards) // columns), 1)
         for column in range(len(self.cards)):
             self._grid.setColumnStretch(column, 1 if column < columns else 0)

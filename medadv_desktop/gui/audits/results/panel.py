@@ -241,6 +241,7 @@ class ResultsPanel(QStackedWidget):
     def _show_cell(self) -> None:
         """What belongs to one cell, if its page is in front."""
         content, cell = self.follower.content, self.cell.currentData()
+        self.cell.setToolTip(self.cell.currentText())
         name = PAGES[self.tabs.currentIndex()]
         if content is None or name not in _OF_A_CELL:
             self._show_export()
@@ -373,7 +374,7 @@ class ResultsPanel(QStackedWidget):
             self.tr("Overview"),
             self.tr("Cells"),
             self.tr("Curves"),
-            self.tr("ROC"),
+            self.tr("ROC, calibration"),
             self.tr("Confusion"),
             self.tr("Perturbations"),
             self.tr("Samples"),
@@ -384,10 +385,9 @@ class ResultsPanel(QStackedWidget):
         self.tabs.setDrawBase(False)
         self.tabs.setAccessibleName(self.tr("Pages of the results"))
         self.cell.setAccessibleName(self.tr("Cell"))
-        self.cell.setToolTip(self.tr("The cell that the page is of"))
         policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         self.cell.setSizeAdjustPolicy(policy)
-        self.cell.setMinimumContentsLength(24)
+        self.cell.setMinimumContentsLength(34)
         self.cell.setVisible(False)
         self.export.setToolTip(self.tr("Export the chart"))
         self.export.setAccessibleName(self.export.toolTip())

@@ -142,7 +142,7 @@ class SampleOpener(QObject):
         if kept is not None and kept[0].shape == prediction.image.shape:
             case.begin_attack()
             case.set_outcome(kept_outcome(sample, request, case))
-            self.told.emit(self.tr("Shown: the changed image that the audit kept"), "success")
+            self.told.emit(self.tr("Shown as the audit kept it"), "success")
         else:
             self._run(request, corrupted=not sample.settable)
 
@@ -161,11 +161,11 @@ class SampleOpener(QObject):
         def failed(failure: Failure) -> None:
             self.told.emit(self._controller.names.text(failure.text), "danger")
 
-        begins = self.tr("The audit did not keep this image: the attack runs again…")
-        again = self.tr("Shown: the attack run again with the audit's settings, seed and precision")
+        begins = self.tr("Not kept by the audit: the attack runs again…")
+        again = self.tr("Not kept: attacked again with the audit's settings and seed")
         if corrupted:
-            begins = self.tr("The audit did not keep this image: it is corrupted again…")
-            again = self.tr("Shown: the image corrupted again with the audit's severity and seed")
+            begins = self.tr("Not kept by the audit: it is corrupted again…")
+            again = self.tr("Not kept: corrupted again with the audit's seed")
         self.told.emit(begins, "muted")
         case.begin_attack()
         doing = title.format(attack=request.attack.title, file=file)
