@@ -163,6 +163,14 @@ class Plot(pg.PlotWidget):
                 "" if k % 2 else t for k, t in enumerate(wrapped(n, 2 * letters) for n in names)
             ]
             lines = max((text.count("\n") + 1 for text in texts), default=1)
+            room *= 2
+        texts = [
+            "\n".join(
+                metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, int(room))
+                for line in text.split("\n")
+            )
+            for text in texts
+        ]
         axis = self.getPlotItem().getAxis("bottom")
         shift = 0.5 if heat else 0.0
         axis.setTicks([[(k + shift, text) for k, text in enumerate(texts)]])
