@@ -15,6 +15,7 @@ import typer
 
 from medadv_desktop import __version__
 from medadv_desktop.cli import (
+    analyzing,
     attacking,
     auditing,
     corrupting,
@@ -40,6 +41,7 @@ __all__ = [
     "BAD_INPUT",
     "CANCELLED",
     "DONE",
+    "analyzing",
     "app",
     "attacking",
     "auditing",

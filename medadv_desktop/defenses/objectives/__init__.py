@@ -1,0 +1,1 @@
+"""What a training step minimises. An objective is one file here and an entry in `registry`."""
