@@ -9,6 +9,8 @@ from typing import Any, Final
 import torch
 
 from medadv_desktop.audit import analysis_jobs, attack_jobs, generator_job, model_jobs, search_jobs
+from medadv_desktop.audit.analyses.requests import AnalyzeRequest, AuditAnalyses
+from medadv_desktop.audit.analyses.run import analyze
 from medadv_desktop.audit.analysis_requests import (
     AlongRequest,
     AnalysisAnswer,
@@ -80,6 +82,7 @@ Answer = (
     | GeneratorTraining
     | UniversalFit
     | AnalysisAnswer
+    | AuditAnalyses
     | Estimate
     | AuditFinished
 )
@@ -93,6 +96,7 @@ LongRequest = (
     | TrainGeneratorRequest
     | FitUniversalRequest
     | AnalysisRequest
+    | AnalyzeRequest
     | EstimateRequest
     | AuditRequest
 )
@@ -131,6 +135,7 @@ _ANSWERS: Final[Mapping[type, Callable[[ModelShelf, Any, Emit, CancelToken], Ans
             PerturbationRequest: analysis_jobs.look_at_perturbation,
             AlongRequest: analysis_jobs.along,
             AuditRequest: run_audit,
+            AnalyzeRequest: analyze,
             EstimateRequest: estimate,
         }
     )

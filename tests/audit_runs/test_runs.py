@@ -23,7 +23,7 @@ from medadv_desktop.audit.store.records import CellRecord, RowQuery
 from medadv_desktop.audit.store.store import AuditStore
 from medadv_desktop.datasets.opening import open_dataset
 from medadv_desktop.errors import AuditError
-from medadv_desktop.jobs import CancelToken, Emit, Event, JobCancelled, Partial
+from medadv_desktop.jobs import CancelToken, Emit, Event, JobCancelled, Partial, silent
 
 WriteModel = Callable[..., Path]
 
@@ -151,6 +151,12 @@ def test_that_a_paused_audit_goes_on_to_the_same_content(plan: AuditPlan, tmp_pa
     # Every batch once: those that were there are not computed again.
     fresh = {(p.cell, p.batches_done) for p in counted if p.state == "running"}
     assert len(fresh) <= 8 * 5 - batches + 8
+    with AuditStore.open(tmp_path / "run") as store:
+        for told in (p for p in counted if p.state == "done"):
+            rows = store.rows(told.cell)
+            both = rows.right_before & rows.right_after
+            assert (told.rows, told.right_before) == (len(rows), rows.right_before.sum())
+            assert told.right_after == both.sum()
     assert audit_cases.content(tmp_path / "run") == audit_cases.content(tmp_path / "whole")
 
 
@@ -326,6 +332,8 @@ def test_that_a_model_that_raises_fails_its_cell_alone(
     assert {f.reason for f in found.failures} == {"RuntimeError: my own layer is broken"}
     assert (found.done, len(found.failures)) == (6, 2)
     monkeypatch.undo()
+    left_alone = AuditRequest(tmp_path / "run", again=False, cache=tmp_path / "digests")
+    assert Engine("cpu").run(left_alone, silent, CancelToken()).failures == found.failures
     assert ran(tmp_path / "run", None).state == "done"
 
 

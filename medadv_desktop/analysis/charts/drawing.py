@@ -26,6 +26,7 @@ from medadv_desktop.analysis.charts.values import (
     Line,
     LineChart,
     Reference,
+    ScatterChart,
 )
 
 ChartFormat = Literal["svg", "png", "pdf"]
@@ -34,6 +35,7 @@ SIZE: Final = (6.4, 4.0)
 """Width and height in inches."""
 
 _DPI: Final = 200
+_MOST_PATHS: Final = 2000
 
 # What matplotlib draws by is one dictionary for the whole process.
 _LOCK: Final = threading.Lock()
@@ -118,6 +120,7 @@ def _drawn(
             LineChart: _lines,
             BarChart: _bars,
             HeatMap: _heat,
+            ScatterChart: _scatter,
         }
         painters[type(chart)](figure, axes, chart, ground)
         if titled:
@@ -143,6 +146,8 @@ def size_of(chart: Chart) -> tuple[float, float]:
         )
     if isinstance(chart, BarChart):
         return (min(12.0, max(SIZE[0], 1.5 + 0.22 * len(chart.groups) * len(chart.bars))), SIZE[1])
+    if isinstance(chart, ScatterChart):
+        return (5.6, 4.8)
     return (5.6, 4.2) if chart.square else SIZE
 
 
@@ -210,6 +215,8 @@ def _heat(_figure: Figure, axes: Any, chart: HeatMap, ground: Ground) -> None:
     colors = mpl.colormaps["cividis_r" if chart.better == "low" else "cividis"]
     if chart.better == "neither":
         colors = mpl.colormaps["Blues"]
+    elif chart.better == "signed":
+        colors = mpl.colormaps["PuOr_r"]
     span = (chart.high - chart.low) or 1.0
     for r in range(len(chart.rows)):
         for c in range(len(chart.columns)):
@@ -234,6 +241,29 @@ def _heat(_figure: Figure, axes: Any, chart: HeatMap, ground: Ground) -> None:
     axes.set_ylabel(chart.y.title)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _scatter(figure: Figure, axes: Any, chart: ScatterChart, ground: Ground) -> None:
+    total = sum(len(own.x) for own in chart.clouds)
+    size = 26.0 if total <= 500 else 9.0 if total <= 5000 else 3.0
+    for k, own in enumerate(chart.clouds):
+        color = series_color(own.color)
+        axes.scatter(
+            own.x, own.y, s=size, label=own.name,
+            marker=MARKERS[own.color % len(MARKERS)],
+            facecolors="none" if own.hollow else color,
+            edgecolors=color if own.hollow else ground.background,
+            linewidths=0.9 if own.hollow else 0.3,
+            alpha=0.85,
+            zorder=2 + k / (len(chart.clouds) + 1),
+            # Thousands of paths would make a page slow.
+            rasterized=total > _MOST_PATHS,
+        )  # fmt: skip
+    for which, axis in (("x", chart.x), ("y", chart.y)):
+        _axis(axes, "x" if which == "x" else "y", axis)
+        if not axis.title:
+            getattr(axes, f"set_{which}ticks")([])
+    _legend(figure, axes, len(chart.clouds))
 
 
 def _axis(axes: Any, which: Literal["x", "y"], axis: Axis) -> None:

@@ -165,8 +165,8 @@ class HeatMap:
         values: a row for each of `rows`; None is undefined, and drawn as such.
         shown: how values are written; `low` and `high` are the ends of the colours.
         texts: written in the cells instead of the values; () for these.
-        better: whether large or small values are good; "neither" for counts. It decides the
-            direction of the colours: good is light.
+        better: whether large or small values are good; "neither" for counts, "signed" for
+            what is above or below the middle. It decides the colours: good is light.
     """
 
     title: str
@@ -180,7 +180,7 @@ class HeatMap:
     high: float = 1.0
     shown: NumberFormat = "share"
     texts: tuple[tuple[str, ...], ...] = ()
-    better: Literal["high", "low", "neither"] = "high"
+    better: Literal["high", "low", "neither", "signed"] = "high"
 
     def __post_init__(self) -> None:
         for table in (self.values, *((self.texts,) if self.texts else ())):
@@ -202,7 +202,40 @@ class HeatMap:
         return "–" if value is None else format_number(value, self.shown)
 
 
-Chart = LineChart | BarChart | HeatMap
+@dataclass(frozen=True)
+class Cloud:
+    """Points of one group. `color`: number in `palette.SERIES`; `hollow` tells a second origin."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    color: int = 0
+    hollow: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"cloud {self.name!r}: as many y as x")
+
+
+@dataclass(frozen=True)
+class ScatterChart:
+    """Points in the plane, by group: how features lie. Axes without a title have no ticks."""
+
+    title: str
+    caption: str
+    x: Axis
+    y: Axis
+    clouds: tuple[Cloud, ...]
+
+    def table(self) -> Table:
+        """A row for each cloud, its size and centre: thousands of points are no table."""
+        rows: tuple[tuple[str | Number, ...], ...] = tuple(
+            (own.name, len(own.x), _mean(own.x), _mean(own.y)) for own in self.clouds
+        )
+        return Table(("series", "points", "mean x", "mean y"), rows)
+
+
+Chart = LineChart | BarChart | HeatMap | ScatterChart
 
 
 def format_number(value: float, shown: NumberFormat = "number") -> str:
@@ -231,6 +264,10 @@ def thinned(values: Sequence[float], most: int) -> list[int]:
     if n <= most:
         return list(range(n))
     return sorted({round(k * (n - 1) / (most - 1)) for k in range(most)})
+
+
+def _mean(values: Sequence[float]) -> Number:
+    return sum(values) / len(values) if values else None
 
 
 def _tick(axis: Axis, place: float) -> str | float:
