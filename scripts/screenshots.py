@@ -25,10 +25,16 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 
 from medadv_desktop.audit.demo import write_demo_study
+from medadv_desktop.audit.plan.schema import AuditPlan
 from medadv_desktop.gui.application import Session, make_application, make_session, open_settings
+from medadv_desktop.gui.audits.archivist import archivist_of
+from medadv_desktop.gui.demo_audit import DemoAudit
+from medadv_desktop.gui.state.audits import audits_of
 from medadv_desktop.gui.state.measurements import Kind, new_measurement
 from medadv_desktop.gui.viewers.input_steps import InputStepsDialog
 from medadv_desktop.gui.viewers.showing import frame_key
+from medadv_desktop.gui.wizards.audit import new_audit
+from medadv_desktop.gui.wizards.audit.dialog import AuditWizard
 from medadv_desktop.imaging.measuring import Point
 
 WINDOWS = {
@@ -40,7 +46,8 @@ WINDOWS = {
 }
 SLICES, SIDE, PIXEL_MM = 40, 192, 1.6
 MOST_BYTES = 150_000
-LONGEST_SECONDS = 180.0
+MOST_BYTES_OF_AUDITS = 400_000
+LONGEST_SECONDS, HOUR = 180.0, 3600.0
 
 
 def main() -> int:
@@ -52,46 +59,86 @@ def main() -> int:
             command += ["--size", "1400x880"]
             subprocess.run([*command, str(target / name), *options], check=True)
             save(Image.open(target / name), target / name)
-        Panels(target, Path(scratch)).run()
+        for studio in (Panels, Audits):
+            studio(target, Path(scratch)).run()
     return 0
 
 
-def save(picture: Image.Image, path: Path) -> None:
+def save(picture: Image.Image, path: Path, most_bytes: int = MOST_BYTES) -> None:
     """Write a PNG with 256 colours, or fewer where it would be too large."""
     for colors in (256, 128, 64, 32):
         data = io.BytesIO()
         small = picture.convert("RGB").quantize(colors, dither=Image.Dither.NONE)
         small.save(data, "PNG", optimize=True)
-        if len(data.getvalue()) <= MOST_BYTES:
+        if len(data.getvalue()) <= most_bytes:
             break
     path.write_bytes(data.getvalue())
     print(f"{path}: {len(data.getvalue()) // 1000} kB")
 
 
-class Panels:
+class Studio:
     """One window, brought from state to state, and a picture of what each is about."""
+
+    size = (1600, 1000)
 
     def __init__(self, target: Path, scratch: Path) -> None:
         self.target, self.scratch = target, scratch
         make_application()
-        settings = open_settings(scratch / "settings.ini")
+        settings = open_settings(scratch / f"{type(self).__name__}.ini")
         settings.setValue("theme", "dark")
         self.session: Session = make_session(settings)
         self.window, self.bench = self.session.window, self.session.bench
         self.case, self.controller = self.bench.case, self.bench.controller
 
     def run(self) -> None:
-        self.window.resize(1600, 1000)
+        self.window.resize(*self.size)
         self.window.reset_layout()
         self.window.show()
         self.controller.warm_up()
-        self.view_a_series()
-        self.attack_an_image()
+        self.work()
         stopped: list[bool] = []
         self.controller.stopped.connect(lambda: stopped.append(True))
         self.window.close()
         self.until(lambda: bool(stopped))
         self.session.tap.remove()
+
+    def work(self) -> None:
+        """Bring the window from state to state."""
+        raise NotImplementedError
+
+    def panel(self, name: str) -> QWidget:
+        return self.window.docks[name].widget()
+
+    def front(self, name: str) -> QWidget:
+        """The panel, in front of those that it shares its place with."""
+        self.window.docks[name].raise_()
+        self.rest(0.3)
+        return self.panel(name)
+
+    def take(self, name: str, *widgets: QWidget) -> None:
+        """A picture of widgets, one below the other."""
+        self.rest(0.4)
+        save(below_each_other([to_pillow(w.grab().toImage()) for w in widgets]), self.target / name)
+
+    def until(self, reached: Callable[[], bool], seconds: float = LONGEST_SECONDS) -> None:
+        ends = time.monotonic() + seconds
+        while not reached():
+            if time.monotonic() > ends:
+                raise TimeoutError("the window did not get there")
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+
+    def rest(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+
+
+class Panels(Studio):
+    """Panels after a series was viewed, and an image attacked."""
+
+    def work(self) -> None:
+        self.view_a_series()
+        self.attack_an_image()
 
     def view_a_series(self) -> None:
         self.controller.open_paths([write_series(self.scratch / "ct")])
@@ -131,35 +178,54 @@ class Panels:
         self.take("input-steps.png", dialog)
         dialog.close()
 
-    def panel(self, name: str) -> QWidget:
-        return self.window.docks[name].widget()
-
-    def front(self, name: str) -> QWidget:
-        """The panel, in front of those that it shares its place with."""
-        self.window.docks[name].raise_()
-        self.rest(0.3)
-        return self.panel(name)
-
     def measure(self, kind: Kind, *points: Point) -> None:
         key = frame_key(self.case.frame)
         self.bench.view.measurements.add(new_measurement(kind, key, points))
 
-    def take(self, name: str, *widgets: QWidget) -> None:
-        """A picture of widgets, one below the other."""
-        self.rest(0.4)
-        save(below_each_other([to_pillow(w.grab().toImage()) for w in widgets]), self.target / name)
 
-    def until(self, reached: Callable[[], bool]) -> None:
-        ends = time.monotonic() + LONGEST_SECONDS
-        while not reached():
-            if time.monotonic() > ends:
-                raise TimeoutError("the window did not get there")
-            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+class Audits(Studio):
+    """The demo with its audit: planned, running, done."""
 
-    def rest(self, seconds: float) -> None:
-        ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
-            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 20)
+    size = (1280, 800)
+
+    def work(self) -> None:
+        audits = audits_of(self.controller)
+        DemoAudit(self.controller, self.scratch / "demo")
+        images = write_demo_study(self.scratch / "demo" / "study")
+        self.controller.open_demo_images([images[0], *images], attack=True)
+        self.until(lambda: audits.plan is not None and self.case.outcome is not None)
+        self.picture("audit-wizard-dark.png", self.wizard(audits.plan))
+        archivist_of(self.controller).open_folder(audits.folder)
+        audits.show(audits.folder)
+        self.until(lambda: sum(c.ended for c in audits.cells) > len(audits.cells) / 2, HOUR)
+        self.front("audits")
+        self.window.docks["audit_run"].raise_()
+        self.controller.notices.clear()
+        self.picture("audit-running-dark.png", self.window)
+        self.until(lambda: not audits.running and not self.bench.jobs.busy, HOUR)
+        self.look_at_results(audits.folder)
+
+    def look_at_results(self, folder: Path) -> None:
+        self.bench.theme.set_mode("light")
+        for name in ("audit_run", "perturbation", "second"):
+            self.window.docks[name].hide()
+        self.controller.notices.clear()
+        self.rest(0.5)
+        self.window.resize(*self.size)
+        self.panel("audit_results").show_run(folder)
+        self.picture("audit-results-light.png", self.window)
+
+    def wizard(self, plan: AuditPlan) -> AuditWizard:
+        wizard = new_audit(self.window, plan)
+        wizard.go_to(wizard.pages.index(wizard.attacks))
+        wizard.attacks.list.setCurrentRow(2)
+        return wizard
+
+    def picture(self, name: str, widget: QWidget) -> None:
+        self.rest(1.5)
+        save(to_pillow(widget.grab().toImage()), self.target / name, MOST_BYTES_OF_AUDITS)
+        if widget is not self.window:
+            widget.leave()
 
 
 def to_pillow(image: QImage) -> Image.Image:

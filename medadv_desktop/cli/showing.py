@@ -47,7 +47,7 @@ def demo(
         from medadv_desktop.gui.application import run_demo_window
 
         print("Opening the window. `medadv demo --no-window` runs the same job without it.")
-        raise typer.Exit(run_demo_window(images, device=device))
+        raise typer.Exit(run_demo_window(images, device=device, audit=out.absolute()))
     from medadv_desktop.audit.engine import Engine
     from medadv_desktop.audit.requests import AttackRequest
     from medadv_desktop.imaging.reading import read_frame
@@ -74,6 +74,7 @@ def demo(
 def _audit(engine: Any, out: Path) -> None:
     """The demo audit over the three demo models, and its report."""
     from medadv_desktop.audit.demo import write_demo_audit
+    from medadv_desktop.audit.integrity import make_integrity
     from medadv_desktop.audit.plan.files import read_plan
     from medadv_desktop.audit.report.building import build_report
     from medadv_desktop.audit.runs import AuditFinished, AuditRequest
@@ -87,6 +88,7 @@ def _audit(engine: Any, out: Path) -> None:
         found = engine.run(AuditRequest(run, plan if fresh else None), emit, token)
         assert isinstance(found, AuditFinished)
         written = build_report(run, formats=("html", "pdf"), emit=emit, token=token)
+        make_integrity(run, emit=emit, token=token)
     print_cells(run)
     for path in written:
         print(f"Report: {path}")

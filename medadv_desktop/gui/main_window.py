@@ -71,8 +71,8 @@ class MainWindow(QMainWindow):
         self.docks = {spec.id: self._make_dock(spec) for spec in self._specs}
         self._make_menus()
         self._make_tool_bars()
-        self.reset_layout()
-        layout.restore(self, settings)
+        if not layout.restore(self, settings):
+            self.reset_layout()
         self._show_message_strip(bool(self.controller.notices.notices))
         self._keep_actions_fresh()
 

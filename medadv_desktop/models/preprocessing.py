@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from medadv_desktop.imaging.frame import Frame
 from medadv_desktop.imaging.lookup import LookupTable, ModalityLut, VoiLut
 from medadv_desktop.models.input_plan import InputPlan
+from medadv_desktop.models.tracing import CALLING
 
 # ITU-R BT.601, as in the conversions of Pillow and OpenCV.
 _LUMA = (0.299, 0.587, 0.114)
@@ -149,7 +150,7 @@ def stored_tensor(frame: Frame) -> Tensor:
 
 
 def model_input(frame: Frame, plan: InputPlan) -> Tensor:
-    """1×C×H×W float32 in [0, 1], on the CPU."""
-    with torch.no_grad():
+    """1×C×H×W float32 in [0, 1], on the CPU. Safe to call from any thread."""
+    with CALLING, torch.no_grad():
         result: Tensor = input_path(frame, plan)(stored_tensor(frame))
     return result.float().contiguous()

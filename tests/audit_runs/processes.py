@@ -57,7 +57,7 @@ def _work(
         found = run_audit(
             ModelShelf(torch.device("cpu")), request, tell, CancelToken(), team=members
         )
-        pipe.send(("end", found.state))
+        pipe.send(("end", "; ".join(f.reason for f in found.failures) or found.state))
         leave_team(members)
     except MedAdvError as error:
         pipe.send(("error", str(error)))

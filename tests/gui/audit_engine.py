@@ -69,7 +69,12 @@ class AuditEngine(FakeEngine):
             return self._work(request, store, emit, token)
 
     def _work(self, request, store: AuditStore, emit: Emit, token: CancelToken) -> AuditFinished:
-        control, failures, left_out = request.control, [], False
+        control, left_out = request.control, False
+        failures = [
+            CellFailure(r.cell.id, r.cell.title, r.reason)
+            for r in store.cells()
+            if r.state == "failed" and not request.again
+        ]
         tried: set[str] = set()
         while True:
             if len(tried) == self.at:

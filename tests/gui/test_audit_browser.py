@@ -197,6 +197,7 @@ def test_that_a_report_is_written_and_the_audit_verified(qtbot, audits, session)
     actions["verify-audit"].trigger()
     settle(qtbot, session, lambda: len(notices.notices) == 2)
     assert "is what it was" in notices.notices[-1].text
+    assert "not signed" in notices.notices[-1].details
     (folder / "plan.toml").write_text("other")
     actions["verify-audit"].trigger()
     settle(qtbot, session, lambda: len(notices.notices) == 3)

@@ -323,7 +323,7 @@ def test_that_a_user_can_pause_or_stop_an_audit_that_makes_way(
     def pause_while_it_waits() -> None:
         if audits.stage is AuditStage.WAITING and not waiting:
             waiting.append(True)
-            session.window.actions_["pause-audit"].trigger()
+            audits.pause()
 
     audits.changed.connect(pause_while_it_waits)
     session.bench.controller.choose_model("net-a")

@@ -10,7 +10,6 @@ import pytest
 from medadv_desktop.audit.plan.files import plan_of, write_plan
 from medadv_desktop.audit.runs import AuditRequest
 from medadv_desktop.gui import demo_audit
-from medadv_desktop.gui.audits import reporting
 from medadv_desktop.gui.demo_audit import RUN, DemoAudit
 from medadv_desktop.gui.state.audits import AuditStage, audits_of
 from tests.gui.audit_engine import AuditEngine
@@ -51,10 +50,7 @@ def own_demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def reports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders of the audits whose report was asked for."""
     asked: list[Path] = []
-    for module in (demo_audit, reporting):
-        monkeypatch.setattr(
-            module, "make_report", lambda _c, folder, *_, **__: asked.append(folder)
-        )
+    monkeypatch.setattr(demo_audit, "make_report", lambda _, folder, *__: asked.append(folder))
     return asked
 
 

@@ -88,7 +88,7 @@ def test_that_a_wrong_passphrase_writes_nothing_and_can_be_given_again(
     assert again.passphrase.text() == ""
     again.passphrase.setText("sesame")
     again.write.click()
-    qtbot.waitUntil(lambda: (run / "integrity.json.sig").exists())
+    qtbot.waitUntil((run / "integrity.json.sig").exists)
     qtbot.waitUntil(lambda: not session.bench.jobs.busy)
     assert verify(run, public_key=key.public_key()).signature == "valid"
     assert {p.suffix for p in (run / "report").iterdir()} == {".json", ".csv"}

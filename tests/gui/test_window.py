@@ -38,6 +38,23 @@ def test_that_a_moved_hidden_and_floated_dock_is_where_it_was_in_the_next_sessio
     assert not again.docks["original"].isFloating()
 
 
+def test_that_nothing_lies_over_the_menu_in_a_second_session(qtbot, open_window):
+    known = Qt.FindChildOption.FindDirectChildrenOnly
+
+    def laid_out(window) -> bool:
+        bars = [b for b in window.findChildren(QTabBar, options=known) if b.count()]
+        return bool(bars) and all(b.y() > window.menuBar().geometry().bottom() for b in bars)
+
+    first = open_window(warm=False)
+    qtbot.waitUntil(lambda: laid_out(first.window))
+    close_session(qtbot, first)
+    window = open_window(warm=False).window
+    qtbot.waitUntil(lambda: laid_out(window))
+    menu = window.menuBar()
+    corner = menu.actionGeometry(menu.actions()[0]).center()
+    assert window.childAt(menu.mapTo(window, corner)) is menu
+
+
 def test_that_reset_layout_brings_every_dock_back_to_its_place(qtbot, open_window):
     window = open_window(warm=False).window
     before = {name: dock.geometry() for name, dock in window.docks.items()}

@@ -8,6 +8,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from medadv_desktop.attacks.precision.growing import grow_in_place
 from medadv_desktop.attacks.precision.preactivation import fold_preactivations, pool_first
 from medadv_desktop.attacks.precision.traced import Traced
+from medadv_desktop.models.tracing import traced as traced_graph
 
 
 def rewritten(network: nn.Module) -> nn.Module:
@@ -21,7 +22,7 @@ def rewritten(network: nn.Module) -> nn.Module:
         network: in eval mode, its weights frozen; its modules are used and changed.
     """
     try:
-        graph = fx.symbolic_trace(network)
+        graph = traced_graph(network)
     except Exception:  # a forward that cannot be traced is left alone
         return network
     traced = Traced(graph)

@@ -34,6 +34,8 @@ class CellRun:
     Attributes:
         bounds: of all of its batches, samples from and up to.
         mine: numbers of those that are to be done here.
+        known: from and up to which place, what the clean cell stored: it need not be asked again,
+            for its batches are the same.
     """
 
     cell: Cell
@@ -44,6 +46,7 @@ class CellRun:
     bench: Bench
     keep: Keep
     folder: Path
+    known: Callable[[int, int], Rows] | None = None
 
     def go(self, store: Callable[[Batch], None], emit: Emit, token: CancelToken) -> None:
         """All batches that are to be done; `store` takes each as soon as it is finished.
@@ -93,6 +96,8 @@ class _Batch:
         """The finished batch."""
         began = time.perf_counter()
         ready, left_out = self.run.work.subject.ready(part)
+        if ready is not None and self.run.known is not None:
+            ready = ready.with_clean(self.run.known(*self.run.bounds[number]))
         self._left_out = list(left_out)
         if ready is not None:
             for first in range(0, len(ready), self.size):

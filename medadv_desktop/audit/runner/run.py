@@ -28,7 +28,7 @@ from medadv_desktop.audit.runner.shards import gathered, own_store, tell_losses
 from medadv_desktop.audit.runner.team import Team
 from medadv_desktop.audit.runs import AuditFinished, AuditRequest, CellFailure, CellProgress
 from medadv_desktop.audit.shelf import ModelShelf
-from medadv_desktop.audit.store.records import AuditState, Batch, CellOutcome, CellState
+from medadv_desktop.audit.store.records import AuditState, Batch, CellOutcome, CellState, Rows
 from medadv_desktop.audit.store.store import AuditStore
 from medadv_desktop.errors import AuditError, ExportError, MedAdvError
 from medadv_desktop.jobs import CancelToken, Emit, Partial, Progress
@@ -259,13 +259,34 @@ class _Run:
             still = rows.right_before & rows.right_after
             self._rights[cell.id] = int(rows.right_before.sum()), int(still.sum())
         run = CellRun(
-            cell, work, judges, bounds, mine, self.bench, self.plan.keep, self.request.folder
+            cell,
+            work,
+            judges,
+            bounds,
+            mine,
+            self.bench,
+            self.plan.keep,
+            self.request.folder,
+            self._known(cell),
         )
         self._tell(cell)
         run.go(lambda batch: self._store(cell, batch), self.emit, self.token)
         if self.team.alone:
             self._finish(cell, judges)
         return True
+
+    def _known(self, cell: Cell) -> Callable[[int, int], Rows] | None:
+        """Reads what the clean cell of the same model and data set stored."""
+        pair = (cell.model, cell.dataset)
+        clean = next(
+            (
+                r.cell.id
+                for r in self._seen.values()
+                if r.cell.kind == "clean" and (r.cell.model, r.cell.dataset) == pair
+            ),
+            None,
+        )
+        return None if clean in (None, cell.id) else partial(self.store.between, clean)
 
     def _check_unchanged(self, cell: Cell) -> None:
         """Model and data set are what they were when the audit began."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from medadv_desktop.audit.devices import onto
 from medadv_desktop.audit.grid import GRID
 from medadv_desktop.audit.matching import ClassMatch
 from medadv_desktop.audit.runner.inputs import PreparedInputs, Slice
+from medadv_desktop.audit.store.records import Rows
 from medadv_desktop.datasets.dataset import Dataset
 from medadv_desktop.datasets.subset import hashed
 from medadv_desktop.errors import AttackError
@@ -29,6 +30,10 @@ class Said:
     logits: NDArray[np.float32]
     tensor: torch.Tensor
 
+    def part(self, rows: list[int]) -> Said:
+        """Of some of the images, in that order."""
+        return Said(self.decisions[rows], self.logits[rows], self.tensor[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Ready:
@@ -41,6 +46,7 @@ class Ready:
         targets: as attacks take them: N int64 classes, or N×K findings.
         images: N×C×H×W on the grid and on the model's device.
         padding: N×1×H×W bool, or None.
+        clean: what the model says of them as they are, where that is known already.
     """
 
     places: NDArray[np.int64]
@@ -49,6 +55,7 @@ class Ready:
     targets: torch.Tensor
     images: torch.Tensor
     padding: torch.Tensor | None
+    clean: Said | None = None
 
     def __len__(self) -> int:
         return len(self.places)
@@ -63,7 +70,17 @@ class Ready:
             self.targets[own],
             self.images[own],
             None if self.padding is None else self.padding[own],
+            None if self.clean is None else self.clean.part(rows),
         )
+
+    def with_clean(self, known: Rows) -> Ready:
+        """The same samples with what a clean cell stored of them, where it has all of them."""
+        at = np.searchsorted(known.places, self.places)
+        if not len(known) or (at >= len(known)).any() or (known.places[at] != self.places).any():
+            return self
+        logits = known.clean_logits[at]
+        said = Said(known.clean_decisions[at], logits, torch.from_numpy(logits).to(self.images))
+        return replace(self, clean=said)
 
 
 @dataclass(frozen=True, eq=False)

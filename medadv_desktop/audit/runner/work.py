@@ -74,7 +74,7 @@ class Work(ABC):
 
     def clean_rows(self, ready: Ready) -> tuple[Rows, Said]:
         """What the model says of the images as they are; nothing is changed."""
-        said = self.subject.say(ready.images, self.token)
+        said = ready.clean or self.subject.say(ready.images, self.token)
         n = len(ready)
         nothing = np.full(n, np.nan)
         zero = np.zeros(n, np.int64)

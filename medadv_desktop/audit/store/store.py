@@ -382,6 +382,16 @@ class AuditStore:
         kind = [("place", np.int64), ("before", np.bool_), ("after", np.bool_)]
         return np.fromiter(found, np.dtype(kind))
 
+    def between(self, cell: str, first: int, stop: int) -> Rows:
+        """Samples of a cell with places from `first` up to `stop`."""
+        number = self._number(cell)
+        cursor = self._db.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM rows WHERE cell = ? AND place >= ? AND place < ? "
+            "ORDER BY place",
+            (number, first, stop),
+        )
+        return from_cursor(cursor, *self._shape(number))
+
     def page(self, cell: str, query: RowQuery) -> tuple[tuple[SampleName, ...], Rows]:
         """A page of the samples of a cell, in the order asked for, with their names."""
         number, dataset = self._number(cell), self.cell_of(self._number(cell)).dataset

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from medadv_desktop.models.diagnostic import DiagnosticModel
+from medadv_desktop.models.tracing import traced as traced_graph
 
 _ALIKE: Final = 1e-2
 """Largest difference of logits, relative to the largest, that folding may make in full precision.
@@ -92,7 +93,7 @@ def folded(network: nn.Module, images: Tensor) -> Forward:
 def _made(network: nn.Module, image: Tensor) -> _View | None:
     inner = network.network if isinstance(network, DiagnosticModel) else network
     try:
-        graph = fx.symbolic_trace(inner)
+        graph = traced_graph(inner)
     except Exception:  # any Python may stand in a forward; then it is used as it is
         return None
     parts = _fold(graph)

@@ -134,7 +134,7 @@ class ReportDialog(ExportDialog):
             words.append(tr("The integrity file is signed: whoever trusts the key finds changes."))
         else:
             words.append(
-                tr("The integrity file finds mishaps; against changes on purpose sign it.")
+                tr("The integrity file finds mishaps; only if signed, changes on purpose as well.")
             )
         level = "error" if blocked else "warning" if self.identifiers.isChecked() else "info"
         self.told.say(level, blocked or " ".join(words))

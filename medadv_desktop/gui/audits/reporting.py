@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QUrl
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication, QUrl
 from PySide6.QtGui import QDesktopServices
 
 from medadv_desktop.gui.background import Urgency
@@ -26,6 +26,19 @@ FORMATS = ("html", "pdf", "json", "csv")
 
 REPORT = "report"
 """The folder of a report in that of its audit."""
+
+_SIGNATURES = {
+    "none": QT_TRANSLATE_NOOP(
+        "AuditReport", "not signed: a change on purpose may have been hidden"
+    ),
+    "valid": QT_TRANSLATE_NOOP("AuditReport", "signed by the key given (SHA-256 {key})"),
+    "invalid": QT_TRANSLATE_NOOP("AuditReport", "the signature is wrong"),
+    "other key": QT_TRANSLATE_NOOP("AuditReport", "signed by another key (SHA-256 {key})"),
+    "key not checked": QT_TRANSLATE_NOOP(
+        "AuditReport",
+        "signed by a key with SHA-256 {key}; medadv verify --public-key tells whose it is",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -120,7 +133,8 @@ def verify(controller: Controller, folder: Path, name: str) -> None:
         shown = "; ".join(lines[:3]) + ("; …" if len(lines) > 3 else "")
         level = Level.INFO if found.intact else Level.WARNING
         words = text.format(name=name, count=found.files, lines=shown)
-        controller.notices.add(words, level, "\n".join(lines))
+        signed = tr(_SIGNATURES[found.signature]).format(key=found.key)
+        controller.notices.add(words, level, "\n".join((*lines, signed)))
 
     doing = tr("Verifying {name}").format(name=name)
     desk = controller.librarian.desk
