@@ -1,6 +1,6 @@
 """What an audit costs beside its attacks, and what its store can take.
 
-    python -m benchmarks.audit overhead [--samples 1024] [--side 64] [--steps 20]
+    python -m benchmarks.audit overhead [--samples 1024] [--side 64] [--steps 20] [--width 32]
     python -m benchmarks.audit rows [--rows 1000000]
 
 `overhead` runs one attack cell over images on disk as an audit does, and the same attack calls bare
@@ -52,13 +52,14 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1024)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--width", type=int, default=32, help="of the network; demo models: 32")
     parser.add_argument("--epsilon", type=float, default=0.25 / 255)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--run", type=Path, help="of open and figures")
     options = parser.parse_args()
     if options.what == "overhead":
-        _overhead(options.samples, options.side, options.steps, options.epsilon, options.rounds)
+        _overhead(options)
     elif options.what == "rows":
         _rows(options.rows)
     elif options.what == "open":
@@ -67,7 +68,7 @@ def main() -> None:
         _figures(options.run)
 
 
-def _overhead(count: int, side: int, steps: int, epsilon: float, rounds: int) -> None:
+def _overhead(options: argparse.Namespace) -> None:
     import torch
     from PIL import Image
 
@@ -79,9 +80,11 @@ def _overhead(count: int, side: int, steps: int, epsilon: float, rounds: int) ->
     from medadv_desktop.audit.store.store import AuditStore
     from medadv_desktop.datasets.subset import hashed
 
+    count, side, steps = options.samples, options.side, options.steps
+    epsilon, rounds = options.epsilon, options.rounds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        card = _write_model(folder, side)
+        card = _write_model(folder, side, options.width)
         engine = Engine("cpu")
         model = engine.model(str(card))
         rng = np.random.default_rng(0)
@@ -124,13 +127,14 @@ def _overhead(count: int, side: int, steps: int, epsilon: float, rounds: int) ->
         times = [(bare(), audited(k)) for k in range(rounds)]
     ratios = sorted(audit / alone for alone, audit in times)
     print(
-        f"{count} samples of {side}×{side}, PGD-{steps} at {epsilon * 255:g}/255, batches of "
-        f"{BATCH}: attack cell of an audit over the bare attack calls "
-        f"{ratios[len(ratios) // 2]:.3f} (least {ratios[0]:.3f}, most {ratios[-1]:.3f})"
+        f"{count} samples of {side}×{side}, width {options.width}, PGD-{steps} at "
+        f"{epsilon * 255:g}/255, batches of {BATCH}: attack cell of an audit over the bare "
+        f"attack calls {ratios[len(ratios) // 2]:.3f} (least {ratios[0]:.3f}, "
+        f"most {ratios[-1]:.3f})"
     )
 
 
-def _write_model(folder: Path, side: int) -> Path:
+def _write_model(folder: Path, side: int, width: int) -> Path:
     import torch
     from safetensors.torch import save
 
@@ -141,7 +145,7 @@ def _write_model(folder: Path, side: int) -> Path:
         id="bench",
         name="Bench",
         architecture="compact-resnet",
-        architecture_options={"width": 16},
+        architecture_options={"width": width},
         task="single-label",
         classes=("naevus", "melanoma"),
         preprocessing=Preprocessing(channels=1, height=side, width=side),

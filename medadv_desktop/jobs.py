@@ -81,3 +81,21 @@ Emit = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """The audience of a job that nobody watches."""
+
+
+class Notes:
+    """An audience of messages alone: who tells it progress and previews need not make them."""
+
+    wants_progress = False
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Message) and event.text not in self.texts:
+            self.texts.append(event.text)
+
+
+def wants_progress(emit: Emit) -> bool:
+    """Whether an audience looks at progress and previews, which may cost something to make."""
+    return emit is not silent and bool(getattr(emit, "wants_progress", True))

@@ -25,7 +25,7 @@ from medadv_desktop.attacks.precision.fast_network import (
     may_be_copied,
 )
 from medadv_desktop.attacks.verification import verified_ids, verified_labels
-from medadv_desktop.jobs import CancelToken, Emit, Message, Partial, Progress, silent
+from medadv_desktop.jobs import CancelToken, Emit, Message, Partial, Progress, wants_progress
 from medadv_desktop.models.diagnostic import DiagnosticModel
 from medadv_desktop.models.isolation import undisturbed
 from medadv_desktop.models.watch import watched
@@ -77,13 +77,13 @@ class Session:
             success: N bool.
         """
         self.progress(done, total, success)
-        if self.emit is not silent:
+        if wants_progress(self.emit):
             first = adversarial[0].detach().to("cpu", torch.float32, copy=True).contiguous()
             self.emit(Partial(AttackPreview(done, total, first.numpy())))
 
     def progress(self, done: int, total: int, success: Tensor) -> None:
         """Tell how far the attack is; `success`: N bool."""
-        if self.emit is not silent:
+        if wants_progress(self.emit):
             standing = f"goal reached on {int(success.sum())} of {len(success)}"
             self.emit(Progress(done, total, standing))
 

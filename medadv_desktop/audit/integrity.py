@@ -236,7 +236,7 @@ def _digests(folder: Path, emit: Emit, token: CancelToken) -> dict[str, str]:
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
-        if parts[0] == _SCRATCH or parts[0].startswith(".report-") or parts[0] in _NOT_COUNTED:
+        if parts[0].startswith((_SCRATCH, ".report-")) or parts[0] in _NOT_COUNTED:
             continue
         if path.is_symlink():
             raise AuditError(

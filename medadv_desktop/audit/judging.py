@@ -31,13 +31,12 @@ def on_grid(original: torch.Tensor, adversarial: torch.Tensor) -> torch.Tensor:
 
     What is judged is then what is saved, and no pixel leaves the budget. `original` is on the grid.
     """
-    steps = ((adversarial - original).double() * GRID).trunc()
-    # 1.0 pixel of slack for float32 differences that fall a hair short of a grid point.
-    nearest = ((adversarial - original).double() * GRID).round()
-    close = ((adversarial - original).double() * GRID - nearest).abs() < 1e-2
-    steps = torch.where(close, nearest, steps)
-    levels = (original.double() * GRID).round() + steps
-    return (levels.to(original.dtype) / GRID).clamp(0, 1)
+    exact = (adversarial - original).double() * GRID
+    nearest = exact.round()
+    # 0.01 of a step of slack for float32 differences that fall a hair short of a grid point.
+    steps = torch.where((exact - nearest).abs_() < 1e-2, nearest, exact.trunc_())
+    levels = (original.double() * GRID).round_().add_(steps)
+    return (levels.to(original.dtype) / GRID).clamp_(0, 1)
 
 
 def difference(original: torch.Tensor, adversarial: torch.Tensor) -> torch.Tensor:
@@ -45,8 +44,8 @@ def difference(original: torch.Tensor, adversarial: torch.Tensor) -> torch.Tenso
 
     In whole steps of the grid: float32 would add errors of its own to the norms.
     """
-    steps = (adversarial.double() * GRID).round() - (original.double() * GRID).round()
-    return steps / GRID
+    after, before = ((image.double() * GRID).round_() for image in (adversarial, original))
+    return after.sub_(before).div_(GRID)
 
 
 def logits_of(model: DiagnosticModel, images: torch.Tensor, token: CancelToken) -> torch.Tensor:

@@ -23,7 +23,7 @@ from medadv_desktop.audit.store.records import CellRecord, RowQuery
 from medadv_desktop.audit.store.store import AuditStore
 from medadv_desktop.datasets.opening import open_dataset
 from medadv_desktop.errors import AuditError
-from medadv_desktop.jobs import CancelToken, Emit, Event, JobCancelled, Partial, silent
+from medadv_desktop.jobs import CancelToken, Event, JobCancelled, Partial, silent
 
 WriteModel = Callable[..., Path]
 
@@ -342,10 +342,10 @@ def test_that_a_batch_that_does_not_fit_is_halved_and_told(
 ) -> None:
     whole = CorruptionWork.on
 
-    def small(work: CorruptionWork, ready: Ready, emit: Emit) -> Judged:
+    def small(work: CorruptionWork, ready: Ready) -> Judged:
         if len(ready) > 2:
             raise torch.OutOfMemoryError("too much")
-        return whole(work, ready, emit)
+        return whole(work, ready)
 
     monkeypatch.setattr(CorruptionWork, "on", small)
     assert ran(tmp_path / "run", plan).state == "done"

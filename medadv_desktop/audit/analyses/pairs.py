@@ -17,7 +17,7 @@ from medadv_desktop.audit.runner.work import AttackWork, Work
 from medadv_desktop.audit.store.images import load_pair
 from medadv_desktop.audit.store.records import Rows
 from medadv_desktop.errors import AuditError
-from medadv_desktop.jobs import CancelToken, Emit, Event, Progress
+from medadv_desktop.jobs import CancelToken, Emit, Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +90,13 @@ class CellPairs:
                         subject=self._cell.dataset,
                         remedy="Restore the data set",
                     )
-                yield self._pairs(ready.part(chosen), emit, token)
+                yield self._pairs(ready.part(chosen), token)
                 done += 1
                 emit(Progress(done, len(bounds), "looking at clean and changed images"))
         finally:
             slices.close()  # type: ignore[attr-defined]
 
-    def _pairs(self, ready: Ready, emit: Emit, token: CancelToken) -> Pairs:
+    def _pairs(self, ready: Ready, token: CancelToken) -> Pairs:
         own = np.array([self._wanted[int(place)] for place in ready.places], np.int64)
         changed = torch.empty_like(ready.images)
         again = []
@@ -108,14 +108,14 @@ class CellPairs:
             else:
                 again.append(k)
         if again:
-            fresh = self._made(ready.part(again), _without_progress(emit))
+            fresh = self._made(ready.part(again))
             changed[torch.tensor(again, device=changed.device)] = fresh.to(changed)
         token.check()
         return Pairs(own, ready.images, changed, len(again))
 
-    def _made(self, ready: Ready, emit: Emit) -> torch.Tensor:
+    def _made(self, ready: Ready) -> torch.Tensor:
         try:
-            judged = self._working().on(ready, emit)
+            judged = self._working().on(ready)
         except torch.OutOfMemoryError:
             if len(ready) == 1:
                 raise
@@ -124,7 +124,7 @@ class CellPairs:
             half = (len(ready) + 1) // 2
             everyone = list(range(len(ready)))
             parts = (everyone[:half], everyone[half:])
-            return torch.cat([self._made(ready.part(part), emit) for part in parts])
+            return torch.cat([self._made(ready.part(part)) for part in parts])
         if judged.changed is None or len(judged.changed) != len(ready):
             raise AuditError(
                 "samples that this audit changed are left as they are now",
@@ -140,11 +140,3 @@ class CellPairs:
             work = replace(work, similarity=False)
             self._work = replace(work, others=None) if isinstance(work, AttackWork) else work
         return self._work
-
-
-def _without_progress(emit: Emit) -> Emit:
-    def hear(event: Event) -> None:
-        if not isinstance(event, Progress):
-            emit(event)
-
-    return hear

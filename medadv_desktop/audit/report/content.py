@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from medadv_desktop import NOT_FOR_DIAGNOSIS
+from medadv_desktop.audit.analyses.at_hand import all_at_hand
+from medadv_desktop.audit.analyses.sections import analysis_blocks
 from medadv_desktop.audit.masking import Naming
 from medadv_desktop.audit.report.blocks import Block, Report, Section
 from medadv_desktop.audit.report.details import (
@@ -44,6 +46,7 @@ def report_of(
         ("transfer", "Transfer between models", lambda: transfer_blocks(results)),
         ("failures", "What falls first", lambda: failure_blocks(store, results, naming)),
         ("gallery", "Images", lambda: galleries(store, results, naming, token)),
+        ("analyses", "Inside the models", lambda: analysis_blocks(all_at_hand(store))),
         ("left-out", "Samples left out", lambda: left_out_blocks(store, results, naming)),
         ("limits", "Limits", lambda: limit_blocks(results)),
         ("provenance", "Provenance", lambda: provenance_blocks(store, results, naming)),

@@ -22,7 +22,7 @@ from medadv_desktop.audit.store.images import keep_pair
 from medadv_desktop.audit.store.records import Batch, Rows, SampleName
 from medadv_desktop.audit.store.rows import joined
 from medadv_desktop.errors import AttackError, CorruptionError, ModelError
-from medadv_desktop.jobs import CancelToken, Emit, Event, Progress
+from medadv_desktop.jobs import CancelToken
 
 _MIB: Final = 1 << 20
 
@@ -48,7 +48,7 @@ class CellRun:
     folder: Path
     known: Callable[[int, int], Rows] | None = None
 
-    def go(self, store: Callable[[Batch], None], emit: Emit, token: CancelToken) -> None:
+    def go(self, store: Callable[[Batch], None], token: CancelToken) -> None:
         """All batches that are to be done; `store` takes each as soon as it is finished.
 
         Raises:
@@ -60,7 +60,7 @@ class CellRun:
         try:
             for number, part in zip(self.mine, slices, strict=True):
                 began = time.perf_counter()
-                doing = _Batch(self, size, self._within(emit))
+                doing = _Batch(self, size)
                 batch = doing.batch(number, part)
                 size = doing.size
                 refusal = doing.refusal
@@ -70,23 +70,13 @@ class CellRun:
         finally:
             slices.close()  # type: ignore[attr-defined]
 
-    def _within(self, emit: Emit) -> Emit:
-        """Previews are handed on; progress within a batch as a share of it."""
-
-        def hear(event: Event) -> None:
-            if not isinstance(event, Progress):
-                emit(event)
-
-        return hear
-
 
 class _Batch:
     """One batch under way: halved where memory is short, and where a sample is at fault."""
 
-    def __init__(self, run: CellRun, size: int, emit: Emit) -> None:
+    def __init__(self, run: CellRun, size: int) -> None:
         self.run = run
         self.size = size
-        self.emit = emit
         self.refusal: Exception | None = None
         self._parts: list[Judged] = []
         self._left_out: list[tuple[int, str, str]] = []
@@ -120,7 +110,7 @@ class _Batch:
 
     def _take(self, ready: Ready) -> None:
         try:
-            judged = self.run.work.on(ready, self.emit)
+            judged = self.run.work.on(ready)
         except torch.OutOfMemoryError:
             if len(ready) == 1:
                 raise

@@ -270,7 +270,7 @@ class _Run:
             self._known(cell),
         )
         self._tell(cell)
-        run.go(lambda batch: self._store(cell, batch), self.emit, self.token)
+        run.go(lambda batch: self._store(cell, batch), self.token)
         if self.team.alone:
             self._finish(cell, judges)
         return True

@@ -115,8 +115,8 @@ class Subject:
         targets = torch.tensor(labels)
         if not self.model.card.multi_label:
             targets = targets[:, 0]
-        scaled = torch.from_numpy(part.images[rows].astype(np.float64) / GRID)
-        images = onto(scaled.float(), self.device)
+        # As `prepared` divides: the nearest float32 to each step of the grid.
+        images = onto(torch.from_numpy(part.images[rows].astype(np.float32)) / GRID, self.device)
         padding = None
         if part.padding is not None:
             padding = torch.from_numpy(part.padding[rows])[:, None].to(self.device)

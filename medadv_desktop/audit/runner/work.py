@@ -22,7 +22,7 @@ from medadv_desktop.audit.store.records import Rows
 from medadv_desktop.corruptions.corruption import Corruption
 from medadv_desktop.corruptions.sequences.sequence import PerturbationSequence
 from medadv_desktop.errors import AttackError
-from medadv_desktop.jobs import CancelToken, Emit
+from medadv_desktop.jobs import CancelToken, Notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class Work(ABC):
         """
 
     @abstractmethod
-    def on(self, ready: Ready, emit: Emit) -> Judged:
+    def on(self, ready: Ready) -> Judged:
         """The rows of a batch, all or none.
 
         Raises:
@@ -137,7 +137,7 @@ def _placed(
 class CleanWork(Work):
     """The images as they are."""
 
-    def on(self, ready: Ready, emit: Emit) -> Judged:  # noqa: ARG002
+    def on(self, ready: Ready) -> Judged:
         return Judged(self.clean_rows(ready)[0])
 
 
@@ -147,7 +147,7 @@ class CorruptionWork(Work):
 
     corruption: Corruption = field(kw_only=True)
 
-    def on(self, ready: Ready, emit: Emit) -> Judged:  # noqa: ARG002
+    def on(self, ready: Ready) -> Judged:
         rows, _ = self.clean_rows(ready)
         raw = self.corruption.apply(
             ready.images, seed=self.seed, sample_ids=ready.ids, token=self.token
@@ -166,7 +166,7 @@ class SequenceWork(Work):
 
     sequence: PerturbationSequence = field(kw_only=True)
 
-    def on(self, ready: Ready, emit: Emit) -> Judged:  # noqa: ARG002
+    def on(self, ready: Ready) -> Judged:
         rows, _ = self.clean_rows(ready)
         frames = [
             self.subject.say(frame, self.token).decisions
@@ -195,7 +195,7 @@ class AttackWork(Work):
     def check(self) -> None:
         self.attack.check(self.subject.model, self.objective)
 
-    def on(self, ready: Ready, emit: Emit) -> Judged:
+    def on(self, ready: Ready) -> Judged:
         rows, _ = self.clean_rows(ready)
         reasons = [self._unattackable(ready.targets[k : k + 1]) for k in range(len(ready))]
         rows = replace(rows, notes=tuple(reasons))
@@ -203,9 +203,9 @@ class AttackWork(Work):
         if not chosen:
             return Judged(rows)
         part = ready.part(chosen)
-        notes: list[str] = []
+        notes = Notes()
         began = self.clock()
-        found, columns = self._attacked(part, emit, notes)
+        found, columns = self._attacked(part, notes)
         attack_seconds = self.clock() - began
         changed = on_grid(part.images, found)
         after = self.subject.say(changed, self.token)
@@ -220,12 +220,14 @@ class AttackWork(Work):
             everyone[chosen] = judged
             placed["judged"] = everyone
         return Judged(
-            replace(rows, **placed), part.images.cpu(), changed.cpu(), attack_seconds, tuple(notes)
+            replace(rows, **placed),
+            part.images.cpu(),
+            changed.cpu(),
+            attack_seconds,
+            tuple(notes.texts),
         )
 
-    def _attacked(
-        self, part: Ready, emit: Emit, notes: list[str]
-    ) -> tuple[torch.Tensor, dict[str, NDArray[Any]]]:
+    def _attacked(self, part: Ready, notes: Notes) -> tuple[torch.Tensor, dict[str, NDArray[Any]]]:
         """The attacked images, and the columns that the attack itself knows."""
         found = self.attack.run(
             self.subject.model,
@@ -235,7 +237,7 @@ class AttackWork(Work):
             seed=self.seed,
             sample_ids=part.ids,
             token=self.token,
-            emit=listening(emit, notes),
+            emit=notes,
             precision=self.precision,
         )
         return found.adversarial, {
@@ -274,9 +276,7 @@ class SmallestWork(AttackWork):
     highest: float = field(kw_only=True)
     halvings: int = field(kw_only=True)
 
-    def _attacked(
-        self, part: Ready, emit: Emit, notes: list[str]
-    ) -> tuple[torch.Tensor, dict[str, NDArray[Any]]]:
+    def _attacked(self, part: Ready, notes: Notes) -> tuple[torch.Tensor, dict[str, NDArray[Any]]]:
         assert isinstance(self.attack, BudgetedAttack)
         found = smallest_budgets(
             self.attack,
@@ -289,7 +289,7 @@ class SmallestWork(AttackWork):
             seed=self.seed,
             sample_ids=part.ids,
             token=self.token,
-            emit=listening(emit, notes),
+            emit=notes,
             precision=self.precision,
         )
         steps, queries = np.zeros(len(part), np.int64), np.zeros(len(part), np.int64)
@@ -304,17 +304,3 @@ class SmallestWork(AttackWork):
             "clean": clean,
         }
         return found.adversarial, columns
-
-
-def listening(emit: Emit, notes: list[str]) -> Emit:
-    """Hands events on; what an attack warns of is a note."""
-    from medadv_desktop.jobs import Message
-
-    def hear(event: Any) -> None:
-        if isinstance(event, Message):
-            if event.text not in notes:
-                notes.append(event.text)
-        else:
-            emit(event)
-
-    return hear
