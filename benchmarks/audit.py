@@ -1,6 +1,7 @@
 """What an audit costs beside its attacks, and what its store can take.
 
     python -m benchmarks.audit overhead [--samples 1024] [--side 64] [--steps 20] [--width 32]
+                                         [--architecture compact-resnet]
     python -m benchmarks.audit rows [--rows 1000000]
 
 `overhead` runs one attack cell over images on disk as an audit does, and the same attack calls bare
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1024)
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--architecture", default="compact-resnet")
     parser.add_argument("--width", type=int, default=32, help="of the network; demo models: 32")
     parser.add_argument("--epsilon", type=float, default=0.25 / 255)
     parser.add_argument("--rounds", type=int, default=3)
@@ -84,12 +86,13 @@ def _overhead(options: argparse.Namespace) -> None:
     epsilon, rounds = options.epsilon, options.rounds
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        card = _write_model(folder, side, options.width)
+        card = _write_model(folder, options)
         engine = Engine("cpu")
         model = engine.model(str(card))
         rng = np.random.default_rng(0)
         pixels = rng.integers(0, 256, (count, side, side), np.uint8)
         images = torch.from_numpy(pixels.astype(np.float32) / 255)[:, None]
+        images = images.expand(-1, model.card.input_shape[0], -1, -1)
         with torch.no_grad():
             labels = torch.cat([model(part).argmax(dim=1) for part in images.split(BATCH)])
         lines = ["image,label"]
@@ -127,28 +130,29 @@ def _overhead(options: argparse.Namespace) -> None:
         times = [(bare(), audited(k)) for k in range(rounds)]
     ratios = sorted(audit / alone for alone, audit in times)
     print(
-        f"{count} samples of {side}×{side}, width {options.width}, PGD-{steps} at "
+        f"{count} samples of {side}×{side}, {options.architecture}, PGD-{steps} at "
         f"{epsilon * 255:g}/255, batches of {BATCH}: attack cell of an audit over the bare "
         f"attack calls {ratios[len(ratios) // 2]:.3f} (least {ratios[0]:.3f}, "
         f"most {ratios[-1]:.3f})"
     )
 
 
-def _write_model(folder: Path, side: int, width: int) -> Path:
+def _write_model(folder: Path, options: argparse.Namespace) -> Path:
     import torch
     from safetensors.torch import save
 
     from medadv_desktop.models.architectures import build_network
     from medadv_desktop.models.card import ModelCard, Preprocessing, write_card
 
+    side, compact = options.side, options.architecture == "compact-resnet"
     card = ModelCard(
         id="bench",
         name="Bench",
-        architecture="compact-resnet",
-        architecture_options={"width": width},
+        architecture=options.architecture,
+        architecture_options={"width": options.width} if compact else {},
         task="single-label",
         classes=("naevus", "melanoma"),
-        preprocessing=Preprocessing(channels=1, height=side, width=side),
+        preprocessing=Preprocessing(channels=1 if compact else 3, height=side, width=side),
         mean=(0.5,),
         std=(0.25,),
         weights="bench.safetensors",
