@@ -163,10 +163,11 @@ class Plot(pg.PlotWidget):
                 "" if k % 2 else t for k, t in enumerate(wrapped(n, 2 * letters) for n in names)
             ]
             lines = max((text.count("\n") + 1 for text in texts), default=1)
-            room *= 2
+        left = self.getPlotItem().getAxis("left").width()
+        own = (self.width() - left - 20) / max(len(names), 1) * (2 if "" in texts else 1)
         texts = [
             "\n".join(
-                metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, int(room))
+                metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, int(max(own, room)))
                 for line in text.split("\n")
             )
             for text in texts
